@@ -1,0 +1,57 @@
+// Package config holds validated settings as plain values. Package config/file makes them from files; nothing
+// here reads anything. Start at Settings for the whole, Node for what decisions depend on.
+package config
+
+import "net/netip"
+
+// Node is what the decisions of package desired depend on.
+type Node struct {
+	Driver Driver
+	Method Method
+
+	AS       uint32     // bgp_AS
+	RouterID netip.Addr // bgp_router_id; unset: the one FRR's default instance has
+	VRF      string     // bgp_vrf
+	VRFTable uint32     // bgp_vrf_table_id
+	NIC      string     // bgp_nic
+
+	// Tenant networks.
+	ExposeTenantNetworks bool
+	ExposeGUAOnly        bool         // expose_ipv6_gua_tenant_networks; ExposeTenantNetworks wins over it
+	TenantMethod         TenantMethod // advertisement_method_tenant_networks
+	RequireSNATDisabled  bool
+	AddressScopes        []string // allowed Neutron address scopes (UUIDs); empty: no filter
+}
+
+// Driver names the database and rules that decide what is announced, by the old agent's names.
+type Driver string
+
+// Drivers.
+const (
+	DriverNB          Driver = "nb_ovn_bgp_driver"
+	DriverSB          Driver = "ovn_bgp_driver"
+	DriverStretchedL2 Driver = "ovn_stretched_l2_bgp_driver"
+	DriverEVPN        Driver = "ovn_evpn_driver"
+)
+
+// Method is how addresses reach the fabric (exposing_method).
+type Method string
+
+// Methods.
+const (
+	MethodUnderlay Method = "underlay"
+	MethodVRF      Method = "vrf"
+	MethodL2VNI    Method = "l2vni"
+	MethodDynamic  Method = "dynamic"
+	MethodOVN      Method = "ovn"
+	MethodNative   Method = "native"
+)
+
+// TenantMethod is what is announced of a tenant network.
+type TenantMethod string
+
+// Tenant methods.
+const (
+	TenantHost   TenantMethod = "host"
+	TenantSubnet TenantMethod = "subnet"
+)

@@ -1,0 +1,27 @@
+package model
+
+import "net/netip"
+
+// Host is what the node itself says, outside of OVN.
+type Host struct {
+	Name string `json:"name"` // the operating system's host name
+	// RTTables are the lines of /etc/iproute2/rt_tables: read, never written.
+	RTTables []RTTable `json:"rtTables,omitempty"`
+	// Tables lists the routing tables that are in use for anything, ours too, sorted.
+	Tables []uint32 `json:"tables,omitempty"`
+	// BridgeTables are the tables found again by our own marks: a route of ours on that bridge.
+	BridgeTables []RTTable `json:"bridgeTables,omitempty"`
+}
+
+// RTTable names a routing table.
+type RTTable struct {
+	ID   uint32 `json:"id"`
+	Name string `json:"name"`
+}
+
+// Learned is a path that BGP peers announced to this node.
+type Learned struct {
+	VRF      string       `json:"vrf"`
+	Prefix   netip.Prefix `json:"prefix"`
+	NextHops []netip.Addr `json:"nextHops"`
+}

@@ -1,0 +1,220 @@
+// Package model holds the nouns of what must be: links, routes, rules, neighbours, flows, VRFs and announcements,
+// each with its reason. They are plain values: package desired makes them, the appliers bring them about, and
+// nobody in between gives them another meaning. Start at Node.
+package model
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+)
+
+// ErrNotInSync says that a source cannot answer now: it is not connected, or has not caught up. Nothing may be
+// concluded from it, least of all that things are gone.
+var ErrNotInSync = errors.New("not in sync")
+
+// Protocol is the number by which the kernel's routes, rules and neighbours of ours are known (rtm_protocol,
+// FRA_PROTOCOL, NDA_PROTOCOL).
+const Protocol = 179
+
+// Cookie marks our OpenFlow flows; OldCookie marks those of ovn-bgp-agent's other method.
+const (
+	Cookie    = 999
+	OldCookie = 998
+)
+
+// RulePriority is the priority of the rules that lead an announced address to its bridge's table.
+const RulePriority = 32000
+
+// Node is all that must be on one node. Slices are sorted; two equal inputs give two equal Nodes, byte for byte.
+//
+// Serves, on each object, lists the announcement keys that need the object; nil means all of them.
+type Node struct {
+	// Bridges are the mapped provider bridges. They bound what is looked at: objects on other devices and in
+	// other tables are nobody's business here.
+	Bridges []Bridge
+	VRF     VRF
+
+	Links     []Link
+	Addresses []Address
+	Sysctls   []Sysctl
+	Rules     []Rule
+	Routes    []Route
+	Neighbors []Neighbor
+	Proxies   []Proxy
+	Flows     []Flow
+	Leak      Leak
+
+	Announcements []Announcement
+}
+
+// Bridge is a mapped provider bridge and the routing table that leads to it.
+type Bridge struct {
+	Name  string
+	Table uint32
+}
+
+// VRF is a routing domain. The underlay's is announced by leaking it into the default instance.
+type VRF struct {
+	Name   string
+	Table  uint32
+	Device string // the dummy device that holds announced addresses: "bgp-nic"
+}
+
+// LinkKind is the kind of a link, in the kernel's words.
+type LinkKind string
+
+// Link kinds. An Existing link is made by somebody else (Open vSwitch); it must be there and up.
+const (
+	LinkVRF      LinkKind = "vrf"
+	LinkDummy    LinkKind = "dummy"
+	LinkVLAN     LinkKind = "vlan"
+	LinkExisting LinkKind = "existing"
+)
+
+// Link is a network device that must exist and be up.
+type Link struct {
+	Name   string
+	Kind   LinkKind
+	Table  uint32 // VRF
+	Master string // enslaved to
+	Parent string // VLAN: the device below
+	VLAN   int    // VLAN: the tag
+	Why    string
+	Serves []string
+}
+
+// Address is an address on a bridge or VLAN device that makes the kernel answer ARP and ND there.
+type Address struct {
+	Device string
+	Prefix netip.Prefix // a host's
+	Why    string
+	Serves []string
+}
+
+// Family is an address family, 4 or 6.
+type Family int
+
+// FamilyOf returns the family of an address.
+func FamilyOf(a netip.Addr) Family {
+	if a.Is4() {
+		return 4
+	}
+	return 6
+}
+
+// Sysctl is a setting under net.ipv4.conf or net.ipv6.conf. A Required one is only read: where it is off, the
+// keys it serves cannot forward, and the operator is told the command.
+type Sysctl struct {
+	Family   Family
+	Device   string // "all" for the global one
+	Name     string // "proxy_arp", "proxy_ndp", "forwarding"
+	Value    string
+	Required bool
+	Why      string
+	Serves   []string
+}
+
+// Rule sends packets to Prefix to a table, at RulePriority.
+type Rule struct {
+	Prefix netip.Prefix // masked
+	Table  uint32
+	Why    string
+	Serves []string
+}
+
+// Route is a route in a bridge's table. Without Gateway its scope is link.
+type Route struct {
+	Table   uint32
+	Prefix  netip.Prefix // masked; /0 is the default route
+	Device  string
+	Gateway netip.Addr // optional
+	Why     string
+	Serves  []string
+}
+
+// Neighbor is a permanent neighbour entry.
+type Neighbor struct {
+	Device string
+	IP     netip.Addr
+	MAC    string // lower case
+	Why    string
+	Serves []string
+}
+
+// Proxy is a neighbour-discovery proxy entry: the kernel answers for IP on Device.
+type Proxy struct {
+	Device string
+	IP     netip.Addr
+	Why    string
+	Serves []string
+}
+
+// EtherType is a flow's network protocol, as Open vSwitch abbreviates it.
+type EtherType string
+
+// Ether types of flows.
+const (
+	EtherIPv4 EtherType = "ip"
+	EtherIPv6 EtherType = "ipv6"
+)
+
+// Flow rewrites the destination MAC of what OVN sends out through a provider bridge, so that this node's kernel
+// routes it.
+type Flow struct {
+	Bridge    string
+	Priority  uint16
+	EtherType EtherType
+	InPort    string // name of the patch port; "" when the bridge has none yet
+	Localnet  string // the localnet port InPort leads to
+	OFPort    int    // its OpenFlow number; 0 while there is none: the flow's step then fails with that reason
+	EthDst    string // MAC of the bridge; "" while unknown
+	Why       string
+	Serves    []string
+}
+
+// Leak is the BGP configuration that brings the VRF's addresses into the default instance and so to the peers.
+type Leak struct {
+	AS           uint32
+	RouterID     netip.Addr // of the VRF's instance; unset: that of the default instance
+	VRF          string
+	Redistribute []string // "connected", "kernel"
+	Why          string
+}
+
+// Announcement is a prefix the world is told to send here.
+type Announcement struct {
+	VRF    string
+	Prefix netip.Prefix
+	Device string   // forwarded by: "br-ex", "br-ex.100"
+	Whys   []string // every reason it is wanted for
+}
+
+// Key names an announcement: "bgp-vrf 203.0.113.9/32".
+func Key(vrf string, p netip.Prefix) string { return vrf + " " + p.String() }
+
+// Key returns the announcement's key.
+func (a Announcement) Key() string { return Key(a.VRF, a.Prefix) }
+
+// Keys lists the keys of all announcements, sorted as the announcements are.
+func (n Node) Keys() []string {
+	keys := make([]string, len(n.Announcements))
+	for i, a := range n.Announcements {
+		keys[i] = a.Key()
+	}
+	return keys
+}
+
+// Without returns the state without the announcements of these keys. What carries them stays.
+func (n Node) Without(keys ...string) Node {
+	if len(keys) == 0 {
+		return n
+	}
+	drop := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		drop[k] = true
+	}
+	kept := slices.Clone(n.Announcements)
+	n.Announcements = slices.DeleteFunc(kept, func(a Announcement) bool { return drop[a.Key()] })
+	return n
+}

@@ -1,0 +1,95 @@
+// Package plan holds the difference between what must be and what is: keyed diffs, steps, and the text form of
+// a plan. It does nothing itself; package reconcile decides which steps run and when. Start at Step.
+package plan
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"slices"
+)
+
+// Verb is what a step does to its object.
+type Verb string
+
+// The verbs. Adopt re-marks an object as ours and changes nothing in where packets go, so a failed Adopt takes no
+// address away.
+const (
+	Create Verb = "create"
+	Update Verb = "update"
+	Adopt  Verb = "adopt"
+	Delete Verb = "delete"
+)
+
+// A Step is one change to one object.
+type Step struct {
+	Verb Verb
+	// Object names the object in its subsystem's own words: "route 203.0.113.9/32 dev br-ex table 10".
+	Object string
+	// Why is the reason in a sentence an operator can read.
+	Why string
+	// Serves lists the announcement keys the object carries or announces ("bgp-vrf 203.0.113.9/32"); nil means
+	// all of them.
+	Serves []string
+	// Do makes the change. It resolves names when called, so a step may be planned before what it builds on is
+	// there. Deleting what is absent is success.
+	Do func(context.Context) error
+}
+
+// String returns "create route 203.0.113.9/32 dev br-ex table 10".
+func (s Step) String() string { return string(s.Verb) + " " + s.Object }
+
+// ServesKey tells whether the step's object serves the key.
+func (s Step) ServesKey(key string) bool {
+	return s.Serves == nil || slices.Contains(s.Serves, key)
+}
+
+// Write prints one line a step, the reason behind it.
+func Write(w io.Writer, steps []Step) error {
+	for _, s := range steps {
+		line := s.String()
+		if s.Why != "" {
+			line += "  # " + s.Why
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Change is one key of a diff: what is wanted, what is there, either nil when it is not.
+type Change[K cmp.Ordered, W, H any] struct {
+	Key  K
+	Want *W
+	Have *H
+}
+
+// Diff walks the union of two keyed sets in key order. It does not compare values: the caller knows what equal
+// means, and gets every key.
+func Diff[K cmp.Ordered, W, H any](want map[K]W, have map[K]H) iter.Seq[Change[K, W, H]] {
+	return func(yield func(Change[K, W, H]) bool) {
+		keys := slices.Collect(maps.Keys(want))
+		for k := range have {
+			if _, both := want[k]; !both {
+				keys = append(keys, k)
+			}
+		}
+		slices.Sort(keys)
+		for _, k := range keys {
+			c := Change[K, W, H]{Key: k}
+			if w, ok := want[k]; ok {
+				c.Want = &w
+			}
+			if h, ok := have[k]; ok {
+				c.Have = &h
+			}
+			if !yield(c) {
+				return
+			}
+		}
+	}
+}
