@@ -1,0 +1,58 @@
+# ovnbgp: build, check, and the lab. `make help` lists the targets.
+
+GO ?= go
+BIN := bin
+LABTEST := $(BIN)/labtest
+# Version of the binary: the tag, else the commit.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+# The lab's options: SPEAKER is not there yet; MIRROR names a Debian mirror where the host's own has no newer suites.
+LABFLAGS := $(if $(MIRROR),--mirror $(MIRROR))
+
+export CGO_ENABLED = 0
+
+.DEFAULT_GOAL := all
+.PHONY: all help build vet lint unit test race generate check-generated lab lab-down labtest deps docs clean
+
+all: build vet lint unit ## build, vet, lint, unit tests
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+build: ## the binary, in bin/
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ovnbgp ./cmd/ovnbgp
+
+vet: ## go vet
+	$(GO) vet ./...
+
+lint: ## golangci-lint, built from tools/lint at its pinned version
+	$(GO) tool -modfile tools/lint/go.mod golangci-lint run
+
+unit: ## tests that need no lab
+	$(GO) test ./...
+
+test: deps build labtest ## everything, the lab's end-to-end scripts too: what CI runs
+	$(GO) tool -modfile tools/go.mod gotestsum --format pkgname --raw-command -- scripts/test-all
+
+race: ## unit tests under the race detector
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+generate: ## what is made from something else: OVSDB rows, reference configuration, man pages
+	$(GO) generate ./...
+
+lab: build ## boot a fabric on this machine and show it announcing (root; see also lab-down)
+	$(BIN)/ovnbgp lab up $(LABFLAGS)
+
+lab-down: build ## end the lab
+	$(BIN)/ovnbgp lab down
+
+labtest: ## test binaries that run inside the lab's guest
+	mkdir -p $(LABTEST)
+	$(GO) test -c -trimpath -o $(LABTEST)/ ./internal/client/netlink ./internal/apply/kernel ./internal/lab/e2e
+	rm -rf $(LABTEST)/testdata && cp -r internal/lab/e2e/testdata $(LABTEST)/testdata
+
+deps: ## Debian packages that the tests run against (root)
+	scripts/install-deps
+
+clean: ## remove what was built
+	rm -rf $(BIN)

@@ -1,0 +1,98 @@
+// Command ovnbgp connects clouds that run on OVN to a BGP fabric. This file dispatches; each command has a file of
+// its own, in which flags become options and options go to a run function.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes of all commands; a command that has more says so in its help.
+const (
+	exitOK      = 0
+	exitError   = 1
+	exitPending = 2 // differences, or degraded
+)
+
+// exitCode is an error that has been reported already and only sets the process's exit code.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process: arguments in, exit code out.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRootCommand()
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetArgs(commandArgs(args))
+	err := root.ExecuteContext(ctx)
+	var code exitCode
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &code):
+		return int(code)
+	}
+	fmt.Fprintf(stderr, "ovnbgp: %v\n", err)
+	return exitError
+}
+
+// commandArgs returns the arguments behind the program's name. Called by the old agent's name, as existing unit
+// files and container start lines do, the program is `ovnbgp agent`.
+func commandArgs(args []string) []string {
+	if len(args) == 0 {
+		return nil
+	}
+	oldNames := []string{"ovn-bgp-agent", "bgp-agent"}
+	if slices.Contains(oldNames, filepath.Base(args[0])) {
+		return append([]string{"agent"}, args[1:]...)
+	}
+	return args[1:]
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ovnbgp",
+		Short: "Connect clouds that run on OVN to a BGP fabric",
+		Long: `ovnbgp connects clouds that run on OVN (OpenStack first) to a BGP fabric.
+
+An agent on each node watches OVN, works out which addresses the node must announce, wires
+traffic between the fabric and OVN, and has the addresses announced.
+
+Exit codes: 0 ok, 1 error, 2 differences or degraded.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddGroup(&cobra.Group{ID: "daemon", Title: "Daemons:"},
+		&cobra.Group{ID: "operate", Title: "Operate a node:"},
+		&cobra.Group{ID: "lab", Title: "Explore:"})
+	root.AddCommand(
+		newAgentCommand(),
+		newStatusCommand(),
+		newExplainCommand(),
+		newPlanCommand(),
+		newSyncCommand(),
+		newCleanupCommand(),
+		newSnapshotCommand(),
+		newConfigCommand(),
+		newVersionCommand(),
+		newLabCommand(),
+	)
+	return root
+}
