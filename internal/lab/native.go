@@ -1,0 +1,358 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// NativeOptions says what NativeUp builds besides the fabric.
+type NativeOptions struct {
+	// Demo creates the demonstration cloud: a provider VM, a tenant VM with a floating IP (see Cloud.Demo).
+	Demo bool
+	// Agent starts `ovnbgp agent` on every chassis.
+	Agent bool
+	// AgentConfig is appended to the configuration file that NativeUp writes for the agents.
+	AgentConfig string
+}
+
+// stateDir holds everything the lab keeps: a tmpfs, because databases that sync to a slow disk make the fabric slow.
+const stateDir = "/run/ovnbgp-lab"
+
+// Fabric is a lab that is up.
+type Fabric struct {
+	Topology Topology
+	nodes    map[string]Node
+}
+
+// Node finds a running node.
+func (f *Fabric) Node(name string) (Node, error) {
+	n, ok := f.nodes[name]
+	if !ok {
+		return Node{}, fmt.Errorf("no node %q in the lab", name)
+	}
+	return n, nil
+}
+
+// running lists the nodes of some specs.
+func (f *Fabric) running(specs []NodeSpec) []Node {
+	out := make([]Node, 0, len(specs))
+	for _, s := range specs {
+		out = append(out, f.nodes[s.Name])
+	}
+	return out
+}
+
+// Chassis lists the running nodes with ovn-controller.
+func (f *Fabric) Chassis() []Node { return f.running(f.Topology.Chassis()) }
+
+// NativeUp builds the fabric in network namespaces of this kernel and reports each step on out. It needs root. A fabric
+// that is up already is an error: end it with NativeDown first.
+func NativeUp(ctx context.Context, o NativeOptions, out io.Writer) error {
+	if _, err := OpenFabric(); err == nil {
+		return errors.New("the lab is up already: `ovnbgp lab down` ends it")
+	}
+	// What a broken start left behind has no state file that OpenFabric accepts, but may have processes.
+	if err := NativeDown(ctx, io.Discard); err != nil {
+		return err
+	}
+	if err := limitFiles(); err != nil {
+		return err
+	}
+	start := time.Now()
+	f := &Fabric{Topology: DefaultTopology(), nodes: map[string]Node{}}
+	steps := []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"namespaces of the nodes", f.startNodes},
+		{"links and addresses", func(context.Context) error { return f.wire() }},
+		{"OVN databases and northd", f.startCentral},
+		{"FRR", f.startSpeakers},
+		{"Open vSwitch and ovn-controller", f.startSwitches},
+		{"BGP sessions", f.waitBGP},
+		{"chassis in the Southbound database", f.waitChassis},
+	}
+	if o.Agent {
+		steps = append(steps, step{"agents", func(ctx context.Context) error { return f.startAgents(ctx, o.AgentConfig) }})
+	}
+	if o.Demo {
+		_ = o
+	}
+	for _, s := range steps {
+		if err := timed(ctx, out, s.name, s.do); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(out, "%-36s %5.1f s\n", "fabric up", time.Since(start).Seconds())
+	return err
+}
+
+// step is one named part of a long operation.
+type step = struct {
+	name string
+	do   func(context.Context) error
+}
+
+// timed runs a step and prints its name when it begins and its seconds when it ends.
+func timed(ctx context.Context, out io.Writer, name string, do func(context.Context) error) error {
+	fmt.Fprintf(out, "%-36s ", name)
+	start := time.Now()
+	if err := do(ctx); err != nil {
+		fmt.Fprintf(out, "failed after %.1f s\n", time.Since(start).Seconds())
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	_, err := fmt.Fprintf(out, "%5.1f s\n", time.Since(start).Seconds())
+	return err
+}
+
+// limitFiles lowers an absurd limit on open files: daemons that close every possible descriptor would take minutes.
+func limitFiles() error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("read the limit on open files: %w", err)
+	}
+	const enough = 65536
+	if limit.Max <= enough {
+		return nil
+	}
+	// syscall's own call, not x/sys's: it also keeps the runtime from restoring the old limit in our children.
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: enough, Max: enough}); err != nil {
+		return fmt.Errorf("lower the limit on open files: %w", err)
+	}
+	return nil
+}
+
+// each runs fn for all nodes at the same time and joins their errors.
+func each(nodes []Node, fn func(Node) error) error {
+	errs := make([]error, len(nodes))
+	var wait sync.WaitGroup
+	for i, n := range nodes {
+		wait.Go(func() { errs[i] = fn(n) })
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
+// NativeDown ends the fabric and removes what it left. It is no error when there is none.
+func NativeDown(_ context.Context, out io.Writer) error {
+	state, err := readState()
+	if errors.Is(err, os.ErrNotExist) {
+		_, err = fmt.Fprintln(out, "no lab is up")
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, n := range state.nodes() {
+		errs = append(errs, stopNode(n))
+	}
+	// MNT_DETACH: the dying nodes' bind mounts may hold it for a moment longer.
+	if err := unix.Unmount(stateDir, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
+		errs = append(errs, fmt.Errorf("unmount %s: %w", stateDir, err))
+	}
+	if err := os.RemoveAll(stateDir); err != nil {
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, "the lab is down")
+	return err
+}
+
+// NativeRun runs a command in a node with the caller's standard streams and returns its exit code.
+func NativeRun(ctx context.Context, node string, argv []string) (int, error) {
+	f, err := OpenFabric()
+	if err != nil {
+		return 1, err
+	}
+	n, err := f.Node(node)
+	if err != nil {
+		return 1, err
+	}
+	return n.Attach(ctx, os.Stdin, os.Stdout, os.Stderr, argv)
+}
+
+// nativeState is the file by which later calls find the fabric.
+type nativeState struct {
+	Topology Topology
+	Pids     map[string]int
+}
+
+func (s nativeState) nodes() []Node {
+	var out []Node
+	for _, spec := range s.Topology.Nodes {
+		if pid, ok := s.Pids[spec.Name]; ok {
+			out = append(out, Node{NodeSpec: spec, Pid: pid, Dir: filepath.Join(stateDir, spec.Name)})
+		}
+	}
+	return out
+}
+
+func readState() (nativeState, error) {
+	var s nativeState
+	text, err := os.ReadFile(filepath.Join(stateDir, "state.json"))
+	if err != nil {
+		return s, fmt.Errorf("read the lab's state: %w", err)
+	}
+	if err := json.Unmarshal(text, &s); err != nil {
+		return s, fmt.Errorf("read the lab's state: %w", err)
+	}
+	return s, nil
+}
+
+func (f *Fabric) writeState() error {
+	s := nativeState{Topology: f.Topology, Pids: map[string]int{}}
+	for name, n := range f.nodes {
+		s.Pids[name] = n.Pid
+	}
+	return writeJSON(filepath.Join(stateDir, "state.json"), s)
+}
+
+// writeJSON replaces a file at once: a reader never sees half of it.
+func writeJSON(path string, v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.WriteFile(path+".new", append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return os.Rename(path+".new", path)
+}
+
+// ErrNotUp is returned when no lab runs on this kernel.
+var ErrNotUp = errors.New("no lab is up")
+
+// OpenFabric finds the fabric that NativeUp built. It returns ErrNotUp when there is none, or when a node has died.
+func OpenFabric() (*Fabric, error) {
+	s, err := readState()
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, ErrNotUp
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := &Fabric{Topology: s.Topology, nodes: map[string]Node{}}
+	for _, n := range s.nodes() {
+		if !n.Alive() {
+			return nil, fmt.Errorf("%w: node %s has died", ErrNotUp, n.Name)
+		}
+		f.nodes[n.Name] = n
+	}
+	if len(f.nodes) < len(s.Topology.Nodes) {
+		return nil, fmt.Errorf("%w: only %d of %d nodes were started", ErrNotUp, len(f.nodes), len(s.Topology.Nodes))
+	}
+	return f, nil
+}
+
+// startNodes makes the namespaces of all nodes and the directories in them.
+func (f *Fabric) startNodes(ctx context.Context) error {
+	if err := os.MkdirAll(stateDir, 0o755); err != nil {
+		return err
+	}
+	if err := unix.Mount("ovnbgp-lab", stateDir, "tmpfs", 0, "mode=755"); err != nil {
+		return fmt.Errorf("mount tmpfs on %s: %w", stateDir, err)
+	}
+	specs := f.Topology.Nodes
+	nodes := make([]Node, len(specs))
+	for i, s := range specs {
+		nodes[i] = Node{NodeSpec: s}
+	}
+	var mu sync.Mutex
+	err := each(nodes, func(n Node) error {
+		started, err := startNode(ctx, n.NodeSpec, filepath.Join(stateDir, n.Name))
+		mu.Lock()
+		defer mu.Unlock()
+		if started.Pid != 0 {
+			f.nodes[n.Name] = started
+		}
+		if err != nil {
+			return err
+		}
+		return furnish(started)
+	})
+	return errors.Join(err, f.writeState())
+}
+
+// furnish makes the directories and files that packages would have made.
+func furnish(n Node) error {
+	for _, dir := range []string{
+		"/run/lock", "/run/netns", "/run/openvswitch", "/run/ovn", "/var/log/openvswitch", "/var/log/ovn", "/var/log/ovnbgp",
+	} {
+		if err := os.MkdirAll(n.Path(dir), 0o755); err != nil {
+			return fmt.Errorf("node %s: %w", n.Name, err)
+		}
+	}
+	// Newer iproute2 keeps its own table elsewhere, but whoever adds a line does it here.
+	const tables = "255\tlocal\n254\tmain\n253\tdefault\n0\tunspec\n"
+	return n.WriteFile("/etc/iproute2/rt_tables", tables, 0o644)
+}
+
+// Status is what `ovnbgp lab status` shows.
+type Status struct {
+	Nodes                 []NodeStatus
+	Kernel, OVN, OVS, FRR string // versions
+}
+
+// NodeStatus is a node and its agent. AgentPid is 0 when no agent runs.
+type NodeStatus struct {
+	Name          string
+	Role          Role
+	Pid, AgentPid int
+	Loopbacks     []string
+}
+
+// NativeStatus lists the nodes and the versions of what runs in them. It returns ErrNotUp when there is no lab.
+func NativeStatus(ctx context.Context) (Status, error) {
+	f, err := OpenFabric()
+	if err != nil {
+		return Status{}, err
+	}
+	var s Status
+	for _, spec := range f.Topology.Nodes {
+		n := f.nodes[spec.Name]
+		status := NodeStatus{Name: n.Name, Role: n.Role, Pid: n.Pid, AgentPid: n.AgentPid()}
+		for _, p := range n.Loopbacks {
+			status.Loopbacks = append(status.Loopbacks, p.String())
+		}
+		s.Nodes = append(s.Nodes, status)
+	}
+	var uts unix.Utsname
+	if err := unix.Uname(&uts); err != nil {
+		return s, fmt.Errorf("kernel version: %w", err)
+	}
+	s.Kernel = unix.ByteSliceToString(uts.Release[:]) + " " + runtime.GOARCH
+	central := f.nodes[centralName]
+	s.OVN = version(ctx, central, "ovn-northd", "--version")
+	s.OVS = version(ctx, central, "ovsdb-server", "--version")
+	s.FRR = version(ctx, f.nodes[leafName], frrDir+"/bgpd", "--version")
+	return s, nil
+}
+
+// version is the last word of a program's first line, or why there is none: a status must not fail for it.
+func version(ctx context.Context, n Node, argv ...string) string {
+	out, err := n.Output(ctx, argv...)
+	if err != nil {
+		return err.Error()
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	words := strings.Fields(line)
+	if len(words) == 0 {
+		return "unknown"
+	}
+	return words[len(words)-1]
+}

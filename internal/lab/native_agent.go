@@ -1,0 +1,112 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// AgentConfig is where NativeUp writes the agent's configuration in each chassis.
+const AgentConfig = "/etc/ovn-bgp-agent/bgp-agent.conf"
+
+const (
+	agentLog = "/var/log/ovnbgp/agent.log"
+	agentPid = "/run/ovnbgp-agent.pid" // by its number outside the node
+)
+
+// agentSettings is the configuration an operator of this fabric would write.
+func (f *Fabric) agentSettings(more string) string {
+	return fmt.Sprintf(`[DEFAULT]
+debug = False
+driver = nb_ovn_bgp_driver
+exposing_method = underlay
+bgp_AS = %d
+ovsdb_connection = unix:/run/openvswitch/db.sock
+
+[ovn]
+ovn_nb_connection = %s
+ovn_sb_connection = %s
+%s`, nodeAS, f.Topology.Remote(f.Topology.NBPort), f.Topology.Remote(f.Topology.SBPort), more)
+}
+
+// startAgents starts an agent on every chassis.
+func (f *Fabric) startAgents(_ context.Context, more string) error {
+	return each(f.Chassis(), func(n Node) error {
+		if err := n.WriteFile(AgentConfig, f.agentSettings(more), 0o644); err != nil {
+			return err
+		}
+		return n.StartAgent()
+	})
+}
+
+// StartAgent starts `ovnbgp agent` in the node, with its log appended to /var/log/ovnbgp/agent.log. It does not wait
+// until the agent has done anything.
+func (n Node) StartAgent() error {
+	if n.AgentPid() != 0 {
+		return fmt.Errorf("node %s: an agent runs already", n.Name)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	log, err := os.OpenFile(n.Path(agentLog), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return fmt.Errorf("node %s: %w", n.Name, err)
+	}
+	defer log.Close()
+	cmd := exec.Command(self, "agent", "--config-file", AgentConfig)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := n.Start(cmd); err != nil {
+		return err
+	}
+	if err := n.WriteFile(agentPid, strconv.Itoa(cmd.Process.Pid), 0o644); err != nil {
+		return err
+	}
+	// Reap it here for as long as we live; afterwards the node's process 1 does.
+	go func() { _ = cmd.Wait() }()
+	return nil
+}
+
+// AgentPid is the number of the node's agent process as seen outside the node, 0 when none runs.
+func (n Node) AgentPid() int {
+	text, err := os.ReadFile(n.Path(agentPid))
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || !n.Owns(pid) || commandLine(pid) == "" { // a zombie has no command line
+		return 0
+	}
+	return pid
+}
+
+// StopAgent asks the node's agent to end and waits until it has. No agent is success.
+func (n Node) StopAgent(ctx context.Context) error { return n.signalAgent(ctx, unix.SIGTERM) }
+
+// KillAgent kills the node's agent at whatever line it is. No agent is success.
+func (n Node) KillAgent(ctx context.Context) error { return n.signalAgent(ctx, unix.SIGKILL) }
+
+func (n Node) signalAgent(ctx context.Context, sig syscall.Signal) error {
+	pid := n.AgentPid()
+	if pid == 0 {
+		return nil
+	}
+	if err := unix.Kill(pid, sig); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("node %s: end agent %d: %w", n.Name, pid, err)
+	}
+	return poll(ctx, 20*time.Second, 20*time.Millisecond, func() error {
+		if n.AgentPid() != 0 {
+			return fmt.Errorf("node %s: agent %d has not ended", n.Name, pid)
+		}
+		return nil
+	})
+}
