@@ -170,3 +170,13 @@ func run(t testing.TB, name string, args ...string) string {
 	}
 	return string(out)
 }
+
+// Log returns what the server has logged.
+func (s *Server) Log(t testing.TB) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
