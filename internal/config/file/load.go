@@ -1,0 +1,214 @@
+// Package file reads settings from oslo.config's INI files: what ovn-bgp-agent's users have, and our own groups in
+// the same files. The table of options (options.go) is the only place that knows an option's name, default and
+// meaning; the reference file is printed from it. Start at Load.
+package file
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"ovnbgp/internal/config"
+)
+
+// Source is a file, or a directory whose *.conf files are read in the order of their names. Of two sources that
+// set the same option the later wins, so keep the order of the command line.
+type Source struct {
+	Path string
+	Dir  bool
+}
+
+// Result is what the files say.
+type Result struct {
+	Settings config.Settings
+	// Warnings are worth telling and keep nobody from starting: options nobody knows, features to come.
+	Warnings Problems
+	// Unbuilt names what the settings ask for and this version cannot do. An agent refuses to start on it.
+	Unbuilt Problems
+}
+
+// Startable returns an error that names everything the settings ask for and this version cannot do.
+func (r Result) Startable() error { return r.Unbuilt.orNil() }
+
+// Load reads the sources in order. Its error is a Problems: every mistake of every file. Under strict, warnings
+// are mistakes too.
+func Load(sources []Source, strict bool) (Result, error) {
+	var l loader
+	for _, source := range sources {
+		for _, path := range l.files(source) {
+			l.file(path)
+		}
+	}
+	return l.result(strict)
+}
+
+// loader gathers the files' entries and what is wrong with them.
+type loader struct {
+	byFile   [][]entry // by file, in order
+	problems Problems
+	warnings Problems
+	unbuilt  Problems
+}
+
+func (l *loader) files(source Source) []string {
+	if !source.Dir {
+		return []string{source.Path}
+	}
+	found, err := os.ReadDir(source.Path)
+	if err != nil {
+		l.problems = append(l.problems, Problem{File: source.Path, Text: "cannot be read: " + cause(err)})
+	}
+	var paths []string
+	for _, f := range found {
+		if strings.HasSuffix(f.Name(), ".conf") && !strings.HasPrefix(f.Name(), ".") {
+			paths = append(paths, filepath.Join(source.Path, f.Name()))
+		}
+	}
+	return paths
+}
+
+func (l *loader) file(path string) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		l.problems = append(l.problems, Problem{File: path, Text: "cannot be read: " + cause(err)})
+		return
+	}
+	l.text(path, string(text))
+}
+
+func (l *loader) text(path, text string) {
+	r := read(path, text)
+	l.problems = append(l.problems, r.problems...)
+	l.warnings = append(l.warnings, r.warnings...)
+	l.byFile = append(l.byFile, r.entries)
+}
+
+// cause is an error's reason without the operation and the path, which stand beside it anyway.
+func cause(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+func (l *loader) result(strict bool) (Result, error) {
+	table := options()
+	l.unknown(table)
+	in := interpolation{loader: l, table: table, found: map[spelling]expansion{}}
+	var settings config.Settings
+	for _, o := range table {
+		l.set(&settings, o, in)
+	}
+	l.logging(&settings)
+	if settings.Node.NIC == settings.Node.VRF && settings.Node.NIC != "" {
+		e, _ := l.last(spelling{"DEFAULT", "bgp_nic"})
+		l.problems = append(l.problems, Problem{File: e.File, Line: e.Line, Option: "[DEFAULT] bgp_nic",
+			Value: settings.Node.NIC, Text: "must differ from bgp_vrf"})
+	}
+	if strict {
+		l.problems = append(l.problems, l.warnings...)
+		l.warnings = nil
+	}
+	if err := l.inOrder(l.problems).orNil(); err != nil {
+		return Result{}, err
+	}
+	return Result{Settings: settings, Warnings: l.inOrder(l.warnings), Unbuilt: l.inOrder(l.unbuilt)}, nil
+}
+
+// inOrder sorts by line within each file, and keeps the order in which the files came.
+func (l *loader) inOrder(p Problems) Problems {
+	var names []string
+	for _, problem := range slices.Concat(l.problems, l.warnings, l.unbuilt) {
+		if !slices.Contains(names, problem.File) {
+			names = append(names, problem.File)
+		}
+	}
+	p = slices.Clone(p)
+	slices.SortStableFunc(p, func(a, b Problem) int {
+		if d := slices.Index(names, a.File) - slices.Index(names, b.File); d != 0 {
+			return d
+		}
+		return a.Line - b.Line
+	})
+	return p
+}
+
+// last finds what counts for an option: the last file that has it under any of its spellings; within a file the
+// first of the spellings; of that the last line.
+func (l *loader) last(spellings ...spelling) (entry, bool) {
+	for _, entries := range slices.Backward(l.byFile) {
+		for _, s := range spellings {
+			for _, e := range slices.Backward(entries) {
+				if e.group == s.Group && e.name == s.Name {
+					return e, true
+				}
+			}
+		}
+	}
+	return entry{}, false
+}
+
+// set stores one option's value, or its default, and notes what is wrong with it or not built.
+func (l *loader) set(s *config.Settings, o option, in interpolation) {
+	e, written := l.last(append([]spelling{o.spelling()}, o.AlsoIn...)...)
+	if !written {
+		e = entry{group: o.Group, name: o.Name, value: o.Default, raw: o.Default, place: place{File: "(default)"}}
+	}
+	option := spelling{e.group, e.name}.String()
+	problem := Problem{File: e.File, Line: e.Line, Option: option, Value: e.value}
+	value, err := in.expand(e.value, e.group)
+	raw, _ := in.expand(e.raw, e.group)
+	if err != nil {
+		problem.Text = err.Error()
+		l.problems = append(l.problems, problem)
+		return
+	}
+	if same, ok := o.Same[strings.TrimSpace(value)]; ok {
+		value = same
+	}
+	if !o.store(s, value, splitList(raw)) {
+		problem.Text = "must be " + o.allowed
+		if value == "" {
+			problem.Text = "is empty; " + problem.Text
+		}
+		l.problems = append(l.problems, problem)
+		return
+	}
+	l.notBuilt(o, problem, strings.TrimSpace(value))
+}
+
+func (l *loader) notBuilt(o option, problem Problem, value string) {
+	if o.Built != nil && !slices.Contains(o.Built, value) {
+		problem.Text = "is known, but not built yet; built: " + strings.Join(o.Built, ", ")
+		l.unbuilt = append(l.unbuilt, problem)
+	}
+	if o.Pending == "" || slices.ContainsFunc(l.warnings, func(w Problem) bool { return strings.HasSuffix(w.Text, o.Pending) }) {
+		return
+	}
+	if on, _ := truth(value); on {
+		problem.Text = "is known, but not built yet: " + o.Pending
+		l.warnings = append(l.warnings, problem)
+	}
+}
+
+// logging gives oslo.log's two options that matter their meaning, unless our own say otherwise.
+func (l *loader) logging(s *config.Settings) {
+	for _, m := range []struct {
+		theirs, ours spelling
+		at           *string
+		value        string
+	}{
+		{spelling{"DEFAULT", "debug"}, spelling{"log", "level"}, &s.Log.Level, "debug"},
+		{spelling{"DEFAULT", "use_json"}, spelling{"log", "format"}, &s.Log.Format, "json"},
+	} {
+		e, set := l.last(m.theirs)
+		_, own := l.last(m.ours)
+		if on, _ := truth(e.value); set && on && !own {
+			*m.at = m.value
+		}
+	}
+}
