@@ -9,6 +9,8 @@ type Host struct {
 	RTTables []RTTable `json:"rtTables,omitempty"`
 	// Tables lists the routing tables that are in use for anything, ours too, sorted.
 	Tables []uint32 `json:"tables,omitempty"`
+	// OwnTables are those of Tables that hold and are looked up by nothing but routes and rules of ours.
+	OwnTables []uint32 `json:"ownTables,omitempty"`
 	// BridgeTables are the tables found again by our own marks: a route of ours on that bridge.
 	BridgeTables []RTTable `json:"bridgeTables,omitempty"`
 }

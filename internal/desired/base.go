@@ -1,0 +1,160 @@
+package desired
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"ovnbgp/internal/config"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/ovn"
+)
+
+// flowPriority is above the NORMAL flow of a provider bridge and, being the old agent's too, lets its flows be
+// taken over in place.
+const flowPriority = 900
+
+// base makes what every node has, whatever it announces: the VRF, the bridges with their tables, the VLAN devices,
+// and the way back out of OVN.
+func (b *builder) base() {
+	c := b.v.c
+	b.node.VRF = model.VRF{Name: c.VRF, Table: c.VRFTable, Device: c.NIC}
+	b.node.Leak = leak(c)
+	b.node.Links = []model.Link{
+		{Name: c.VRF, Kind: model.LinkVRF, Table: c.VRFTable, Why: "VRF of the announcements"},
+		{Name: c.NIC, Kind: model.LinkDummy, Master: c.VRF, Why: "holds the announced addresses"},
+	}
+	for _, bridge := range b.v.bridges {
+		b.bridge(bridge)
+	}
+	b.devices()
+	b.flows()
+	for _, family := range []model.Family{4, 6} {
+		if keys := b.serves(onNode, "", family); len(keys) > 0 {
+			b.node.Sysctls = append(b.node.Sysctls, model.Sysctl{Family: family, Device: "all", Name: "forwarding",
+				Value: "1", Required: true, Why: "this node routes to OVN", Serves: keys})
+		}
+	}
+}
+
+func leak(c config.Node) model.Leak {
+	l := model.Leak{AS: c.AS, RouterID: c.RouterID, VRF: c.VRF, Redistribute: []string{"connected"},
+		Why: "brings the announced addresses into the default BGP instance"}
+	if c.TenantMethod == config.TenantSubnet {
+		l.Redistribute = []string{"connected", "kernel"}
+	}
+	return l
+}
+
+// bridge makes a mapped bridge's link and the default routes of its table.
+func (b *builder) bridge(name string) {
+	table := b.v.tables[name]
+	why := "provider bridge of " + strings.Join(b.v.physnetsOf(name), ", ")
+	b.node.Bridges = append(b.node.Bridges, model.Bridge{Name: name, Table: table})
+	b.node.Links = append(b.node.Links, model.Link{Name: name, Kind: model.LinkExisting, Why: why,
+		Serves: b.serves(onBridge, name, 0)})
+	for family, all := range map[model.Family]string{4: "0.0.0.0/0", 6: "::/0"} {
+		b.node.Routes = append(b.node.Routes, model.Route{Table: table, Prefix: netip.MustParsePrefix(all),
+			Device: name, Why: why, Serves: b.serves(onBridge, name, family)})
+	}
+}
+
+func (v *view) physnetsOf(bridge string) (list []string) {
+	for physnet, m := range v.mappings {
+		if m.Bridge == bridge {
+			list = append(list, physnet)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// devices makes the VLAN devices, and on each device that leads to OVN what makes the kernel answer for the
+// gateway OVN looks for.
+func (b *builder) devices() {
+	made := map[string]bool{}
+	for _, m := range b.v.mapped {
+		b.answers(m.Bridge, !made[m.Bridge], m.Index, 0)
+		made[m.Bridge] = true
+	}
+	for _, s := range b.v.segments {
+		if s.tag == 0 || s.taken != "" {
+			continue
+		}
+		if !made[s.device] {
+			b.node.Links = append(b.node.Links, model.Link{Name: s.device, Kind: model.LinkVLAN,
+				Parent: s.mapping.Bridge, VLAN: s.tag, Why: fmt.Sprintf("VLAN %d of %s", s.tag, s.mapping.PhysicalNetwork),
+				Serves: b.serves(onDevice, s.device, 0)})
+		}
+		b.answers(s.device, !made[s.device], s.mapping.Index, s.tag)
+		made[s.device] = true
+	}
+}
+
+// answers makes a device's addresses for one place in the mappings and, the first time, the settings by which the
+// kernel answers there for what is behind it. Two places may give the same addresses; sort takes the doubles out.
+func (b *builder) answers(device string, first bool, index, tag int) {
+	for _, p := range answeringAddresses(index, tag) {
+		b.node.Addresses = append(b.node.Addresses, model.Address{Device: device, Prefix: p,
+			Why: "answers ARP and neighbour discovery", Serves: b.serves(onDevice, device, model.FamilyOf(p.Addr()))})
+	}
+	if !first {
+		return
+	}
+	why := "OVN asks for its gateway here"
+	b.node.Sysctls = append(b.node.Sysctls,
+		model.Sysctl{Family: 4, Device: device, Name: "proxy_arp", Value: "1", Why: why,
+			Serves: b.serves(onDevice, device, 4)},
+		model.Sysctl{Family: 6, Device: device, Name: "proxy_ndp", Value: "1", Why: why,
+			Serves: b.serves(onDevice, device, 6)})
+}
+
+// answeringAddresses are the two addresses of a device: the mapping's place in the list, then for a bridge (tag 0)
+// the same again, for a VLAN device the tag. They are the old agent's numbers, so that what it left is found and
+// stays.
+func answeringAddresses(index, tag int) []netip.Prefix {
+	low := tag % 256
+	if tag == 0 {
+		low = index
+	}
+	v4 := netip.AddrFrom4([4]byte{169, 254, byte(index), byte(low)})
+	v6 := netip.MustParseAddr("fd53:d91e:400:7f17::").As16()
+	v6[12], v6[13], v6[14], v6[15] = byte(index>>8), byte(index), byte(low>>8), byte(low)
+	return []netip.Prefix{hostPrefix(v4), hostPrefix(netip.AddrFrom16(v6))}
+}
+
+// flows makes the way back: what leaves OVN through a localnet port is sent to this node's kernel. A localnet port
+// has a patch port only while something of its network is on this node; without one it gets flows only when
+// addresses depend on them, and then writing them fails with that reason.
+func (b *builder) flows() {
+	bridges := map[string]ovn.Bridge{}
+	for _, bridge := range b.v.in.OVN.Local.Bridges {
+		bridges[bridge.Name] = bridge
+	}
+	for _, s := range b.v.segments {
+		bridge := bridges[s.mapping.Bridge]
+		port := patchPort(bridge, s.localnet.Name)
+		if port.Name == "" && len(b.serves(onLocalnet, s.localnet.Name, 0)) == 0 {
+			continue
+		}
+		for family, ether := range map[model.Family]model.EtherType{4: model.EtherIPv4, 6: model.EtherIPv6} {
+			b.node.Flows = append(b.node.Flows, model.Flow{Bridge: s.mapping.Bridge, Priority: flowPriority,
+				EtherType: ether, InPort: port.Name, Localnet: s.localnet.Name, OFPort: port.OFPort, EthDst: bridge.MAC,
+				Why:    "what leaves " + b.v.networkName(s.localnet.Switch) + " is routed by this node",
+				Serves: b.serves(onLocalnet, s.localnet.Name, family)})
+		}
+	}
+}
+
+// patchPort finds the provider bridge's end of a localnet port. ovn-controller names it after both ends; what the
+// integration bridge is called is the operator's choice.
+func patchPort(bridge ovn.Bridge, localnet string) (found ovn.OVSPort) {
+	for _, p := range bridge.Ports {
+		if p.Type == "patch" && strings.HasPrefix(p.Name, "patch-"+localnet+"-to-") &&
+			(found.Name == "" || p.Name < found.Name) {
+			found = p
+		}
+	}
+	return found
+}

@@ -1,0 +1,285 @@
+package desired
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"ovnbgp/internal/config"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/ovn"
+)
+
+// rows is a snapshot as the test cases write it, one row a line: "port vm1 switch=neutron-ext1 up=true".
+//
+// A line changes the attributes it names and leaves the others; "-port vm1" takes the row away. So a later snapshot
+// of a list says only what is different. A value with spaces is written with commas.
+type rows map[string]attributes
+
+type attributes map[string]string
+
+func (r rows) apply(t *testing.T, text string) rows {
+	t.Helper()
+	next := rows{}
+	for k, v := range r {
+		next[k] = maps.Clone(v)
+	}
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+			continue
+		}
+		if len(fields) < 2 {
+			t.Fatalf("a row needs a kind and a name: %q", line)
+		}
+		if kind, gone := strings.CutPrefix(fields[0], "-"); gone {
+			if _, there := next[kind+" "+fields[1]]; !there {
+				t.Fatalf("%q takes away what is not there", line)
+			}
+			delete(next, kind+" "+fields[1])
+			continue
+		}
+		key := fields[0] + " " + fields[1]
+		if next[key] == nil {
+			next[key] = attributes{}
+		}
+		for _, f := range fields[2:] {
+			name, value, ok := strings.Cut(f, "=")
+			if !ok {
+				t.Fatalf("%q is not name=value in %q", f, line)
+			}
+			next[key][name] = value
+		}
+	}
+	return next
+}
+
+// reader takes the attributes of one row, and complains of those nobody asked for.
+type reader struct {
+	t    *testing.T
+	row  string
+	a    attributes
+	used map[string]bool
+}
+
+func (r reader) str(name string) string {
+	r.used[name] = true
+	return r.a[name]
+}
+
+func (r reader) flag(name string) bool { return r.str(name) == "true" }
+
+func (r reader) maybe(name string) *bool {
+	switch r.str(name) {
+	case "true", "false":
+		b := r.a[name] == "true"
+		return &b
+	}
+	return nil
+}
+
+func (r reader) num(name string) int {
+	if r.str(name) == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(r.a[name])
+	if err != nil {
+		r.t.Fatalf("%s: %v", r.row, err)
+	}
+	return n
+}
+
+func (r reader) list(name string) []string {
+	if r.str(name) == "" {
+		return nil
+	}
+	return strings.Split(r.a[name], ",")
+}
+
+func (r reader) addr(name string) netip.Addr {
+	if r.str(name) == "" {
+		return netip.Addr{}
+	}
+	return netip.MustParseAddr(r.a[name])
+}
+
+func (r reader) addrs(name string) (list []netip.Addr) {
+	for _, s := range r.list(name) {
+		list = append(list, netip.MustParseAddr(s))
+	}
+	return list
+}
+
+func (r reader) prefix(name string) netip.Prefix {
+	if r.str(name) == "" {
+		return netip.Prefix{}
+	}
+	return netip.MustParsePrefix(r.a[name])
+}
+
+func (r reader) prefixes(name string) (list []netip.Prefix) {
+	for _, s := range r.list(name) {
+		list = append(list, netip.MustParsePrefix(s))
+	}
+	return list
+}
+
+func (r reader) tables(name string) (list []model.RTTable) {
+	for _, s := range r.list(name) {
+		id, bridge, _ := strings.Cut(s, ":")
+		list = append(list, model.RTTable{ID: r.id(id), Name: bridge})
+	}
+	return list
+}
+
+func (r reader) ids(name string) (list []uint32) {
+	for _, s := range r.list(name) {
+		list = append(list, r.id(s))
+	}
+	return list
+}
+
+func (r reader) id(s string) uint32 {
+	n, err := strconv.ParseUint(s, 10, 32)
+	if err != nil {
+		r.t.Fatalf("%s: %v", r.row, err)
+	}
+	return uint32(n)
+}
+
+// fault reads "fault=column:value".
+func (r reader) fault(table, uuid string) []ovn.Fault {
+	column, value, ok := strings.Cut(r.str("fault"), ":")
+	if !ok {
+		return nil
+	}
+	return []ovn.Fault{{Table: table, Row: uuid, Column: column, Value: value, Reason: "not an address"}}
+}
+
+// input makes the Input that the rows describe, sorted as the sources sort.
+func (r rows) input(t *testing.T) Input {
+	t.Helper()
+	var in Input
+	for _, key := range slices.Sorted(maps.Keys(r)) {
+		kind, name, _ := strings.Cut(key, " ")
+		rd := reader{t: t, row: key, a: r[key], used: map[string]bool{}}
+		switch {
+		case addHere(&in, kind, name, rd), addSwitching(&in.OVN, kind, name, rd), addRouting(&in.OVN, kind, name, rd):
+		default:
+			t.Fatalf("unknown kind of row %q", key)
+		}
+		for a := range r[key] {
+			if !rd.used[a] {
+				t.Fatalf("row %q has no attribute %q", key, a)
+			}
+		}
+	}
+	return in
+}
+
+func addHere(in *Input, kind, name string, r reader) bool {
+	local := &in.OVN.Local
+	switch kind {
+	case "cloud":
+		in.OVN.Database = name
+		in.OVN.DistributedFIPs = r.maybe("distributed")
+		in.OVN.Absent = r.list("absent")
+	case "host":
+		in.Host = model.Host{Name: name, RTTables: r.tables("rt_tables"), Tables: r.ids("tables"),
+			OwnTables: r.ids("own"), BridgeTables: r.tables("found")}
+	case "chassis":
+		local.SystemID, local.Hostname = name, r.str("hostname")
+	case "mapping":
+		index, err := strconv.Atoi(name)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		local.Mappings = append(local.Mappings, ovn.Mapping{Index: index, PhysicalNetwork: r.str("physnet"),
+			Bridge: r.str("bridge")})
+	case "bridge":
+		b := ovn.Bridge{Name: name, MAC: r.str("mac")}
+		for _, p := range r.list("ports") {
+			port, number, _ := strings.Cut(p, ":")
+			ofport, _ := strconv.Atoi(number)
+			b.Ports = append(b.Ports, ovn.OVSPort{Name: port, Type: "patch", OFPort: ofport})
+		}
+		local.Bridges = append(local.Bridges, b)
+	case "interface":
+		local.Interfaces = append(local.Interfaces, name)
+	default:
+		return false
+	}
+	return true
+}
+
+func addSwitching(s *ovn.Snapshot, kind, name string, r reader) bool {
+	uuid := "uuid-" + name
+	switch kind {
+	case "switch":
+		s.Switches = append(s.Switches, &ovn.LogicalSwitch{UUID: uuid, Name: name, NetworkName: r.str("name")})
+	case "localnet":
+		s.Ports = append(s.Ports, &ovn.LogicalSwitchPort{UUID: uuid, Name: name, Switch: r.str("switch"),
+			Type: ovn.PortLocalnet, PhysicalNetwork: r.str("physnet"), Tag: r.num("tag")})
+	case "port":
+		s.Ports = append(s.Ports, &ovn.LogicalSwitchPort{UUID: uuid, Name: name, Switch: r.str("switch"),
+			Type: ovn.PortType(r.str("type")), Up: r.maybe("up"), Disabled: r.flag("disabled"), MAC: r.str("mac"),
+			Addresses: r.addrs("ips"), CIDRs: r.prefixes("cidrs"), RequestedChassis: r.list("requested"),
+			HostID: r.str("host_id"), ParentHost: r.str("parent_host"), ParentName: r.str("parent"),
+			HAGroup: r.str("group"), Chassis: r.str("chassis"), DeviceOwner: r.str("owner"),
+			Faults: r.fault("Logical_Switch_Port", uuid)})
+	case "dhcp":
+		s.DHCPOptions = append(s.DHCPOptions, &ovn.DHCPOptions{UUID: uuid, Network: r.str("network"),
+			CIDR: r.prefix("cidr"), Router: r.addr("router")})
+	default:
+		return false
+	}
+	return true
+}
+
+func addRouting(s *ovn.Snapshot, kind, name string, r reader) bool {
+	uuid := "uuid-" + name
+	switch kind {
+	case "router":
+		s.Routers = append(s.Routers, &ovn.LogicalRouter{UUID: uuid, Name: name, RouterName: r.str("name"),
+			Disabled: r.flag("disabled")})
+	case "gateway", "interface-port":
+		s.RouterPorts = append(s.RouterPorts, &ovn.LogicalRouterPort{UUID: uuid, Name: name, Router: r.str("router"),
+			Switch: r.str("switch"), MAC: r.str("mac"), Networks: r.prefixes("networks"), Gateway: kind == "gateway",
+			HAGroup: r.str("group"), HostingChassis: r.str("hosting"), Faults: r.fault("Logical_Router_Port", uuid)})
+	case "nat":
+		s.NATs = append(s.NATs, &ovn.NAT{UUID: uuid, Type: ovn.DNATAndSNAT, Router: r.str("router"),
+			ExternalIP: r.addr("external"), LogicalIP: r.prefix("logical"), ExternalMAC: r.str("mac"),
+			LogicalPort: r.str("port"), GatewayPort: r.str("gateway"), Network: r.str("network"),
+			Faults: r.fault("NAT", uuid)})
+	case "lb":
+		s.Balancers = append(s.Balancers, &ovn.LoadBalancer{UUID: uuid, Name: name, VIPs: r.addrs("vips"),
+			VIP: r.addr("vip"), VIPFIP: r.addr("vip_fip"), VIPPort: r.str("vip_port"), Router: r.str("router")})
+	case "route":
+		s.StaticRoutes = append(s.StaticRoutes, &ovn.StaticRoute{UUID: uuid, Router: r.str("router"),
+			Prefix: r.prefix("prefix"), NextHop: r.addr("via")})
+	case "group":
+		g := &ovn.HAChassisGroup{UUID: uuid, Name: name}
+		for i, c := range r.list("chassis") {
+			g.Chassis = append(g.Chassis, ovn.HAChassis{Name: c, Priority: 100 - i})
+		}
+		s.HAGroups = append(s.HAGroups, g)
+	default:
+		return false
+	}
+	return true
+}
+
+// defaults are the settings of a node that has set none.
+func defaults() config.Node {
+	return config.Node{Driver: config.DriverNB, Method: config.MethodUnderlay, AS: 64999, VRF: "bgp-vrf", VRFTable: 10,
+		NIC: "bgp-nic", TenantMethod: config.TenantHost}
+}
+
+// describe prints all that Node says. The goldens named serves… have in them which keys each object serves.
+func describe(in Input, withServes bool) string {
+	n, decisions := Node(in, defaults())
+	return stateText(n, withServes) + decisionText(decisions)
+}

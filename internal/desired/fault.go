@@ -1,0 +1,65 @@
+package desired
+
+import (
+	"fmt"
+	"slices"
+
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/ovn"
+)
+
+// faults makes a decision of each value that could not be understood. The row it is in counts with what is left.
+func (v *view) faults() (decisions []model.Decision) {
+	add := func(list []ovn.Fault) {
+		for _, f := range list {
+			d := suppressed("bad-value", fmt.Sprintf("%s of %s %s has a value that cannot be understood, %q: %s",
+				f.Column, f.Table, f.Row, f.Value, f.Reason), "correct the value; the rest of the row counts")
+			d.Row = f.Table + " " + f.Row
+			decisions = append(decisions, *d)
+		}
+	}
+	s := &v.in.OVN
+	for _, r := range s.Switches {
+		add(r.Faults)
+	}
+	for _, r := range s.Ports {
+		add(r.Faults)
+	}
+	for _, r := range s.RouterPorts {
+		add(r.Faults)
+	}
+	for _, r := range s.NATs {
+		add(r.Faults)
+	}
+	for _, r := range s.Balancers {
+		add(r.Faults)
+	}
+	for _, r := range s.StaticRoutes {
+		add(r.Faults)
+	}
+	for _, r := range s.DHCPOptions {
+		add(r.Faults)
+	}
+	add(s.Local.Faults)
+	return decisions
+}
+
+// absent says of each table and column the database lacks what that means here: unknown is not empty.
+func (v *view) absent() (decisions []model.Decision) {
+	list := slices.Clone(v.in.OVN.Absent)
+	slices.Sort(list)
+	for _, name := range slices.Compact(list) {
+		text, fix := "what it would say is unknown", ""
+		switch name {
+		case hostingColumn:
+			text, fix = "nobody can say which chassis hosts a gateway, so no gateway and no floating IP behind one "+
+				"is announced", "use OVN 23.09 or newer"
+		case "NAT.gateway_port":
+			text = "a floating IP's gateway is found by its router instead"
+		}
+		d := suppressed("column-absent", fmt.Sprintf("the database has no %s: %s", name, text), fix)
+		d.Row = name
+		decisions = append(decisions, *d)
+	}
+	return decisions
+}

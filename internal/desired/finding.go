@@ -1,0 +1,108 @@
+package desired
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/ovn"
+)
+
+// finding is what one row means for one address: the decision and, where it is to be announced here, what it takes
+// to carry it.
+type finding struct {
+	model.Decision
+	rank rank
+	why  string // a few words for the announcement and what carries it
+	net  *network
+	mac  string       // "" leaves it to the kernel to ask
+	cidr netip.Prefix // the address's subnet; unset where the row does not say
+}
+
+// rank orders the claims to one address: the lower wins.
+type rank int
+
+const (
+	rankGateway rank = iota
+	rankFloatingIP
+	rankPort
+	rankOther
+)
+
+// suppressed is a decision not to announce what is this node's.
+func suppressed(reason, text, fix string) *model.Decision {
+	return &model.Decision{Verdict: model.Suppressed, Reason: reason, Text: text, Fix: fix, Evidence: model.Explained}
+}
+
+// note records something odd that concerns no single address.
+func (v *view) note(reason, row, text, fix string) {
+	d := suppressed(reason, text, fix)
+	d.Row = row
+	v.notes = append(v.notes, *d)
+}
+
+// at completes a decision with the address it is about and the row that proves it.
+func (v *view) at(a netip.Addr, row string, d model.Decision) finding {
+	d.Address, d.Key, d.Row = a, v.key(a), row
+	return finding{Decision: d, rank: rankOther}
+}
+
+// unfit says why an address of this kind is never announced: nil for ordinary ones.
+func unfit(a netip.Addr) *model.Decision {
+	if a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsLoopback() || a.IsUnspecified() {
+		return suppressed("not-routable", "link-local, multicast and loopback addresses are never announced", "")
+	}
+	return nil
+}
+
+func rowOf(table, uuid, kind, name string) string {
+	return table + " " + uuid + " (" + strings.TrimSpace(kind+" "+name) + ")"
+}
+
+// settle makes one decision of each finding, and of those that want the same address announced one winner: what
+// they agree on is one announcement with several whys, and what they differ in is shown.
+func settle(found []finding) (won []finding, decisions []model.Decision) {
+	slices.SortStableFunc(found, compareFindings)
+	var last *finding // the winner of the address at hand
+	for i := range found {
+		f := found[i]
+		if f.Verdict == model.Announced {
+			switch {
+			case last == nil || last.Address != f.Address:
+				won = append(won, f)
+				last = &won[len(won)-1]
+			case f.net == last.net && f.mac == last.mac:
+				won = append(won, f) // the same place for another reason
+				last = &won[len(won)-1]
+			default:
+				f.Decision = overlap(f, *last)
+			}
+		}
+		decisions = append(decisions, f.Decision)
+	}
+	slices.SortStableFunc(decisions, compareDecisions)
+	return won, slices.Compact(decisions)
+}
+
+func overlap(f, winner finding) model.Decision {
+	d := *suppressed("overlap", "another row wants this address in another place or with another MAC and comes first: "+
+		winner.Row+". Not announced: "+f.Text, "give one of them another address")
+	d.Address, d.Key, d.Row = f.Address, f.Key, f.Row
+	return d
+}
+
+func compareFindings(a, b finding) int {
+	return cmp.Or(a.Address.Compare(b.Address), cmp.Compare(a.rank, b.rank), cmp.Compare(a.Row, b.Row),
+		cmp.Compare(a.mac, b.mac), cmp.Compare(a.Text, b.Text))
+}
+
+func compareDecisions(a, b model.Decision) int {
+	return cmp.Or(a.Address.Compare(b.Address), cmp.Compare(a.Verdict, b.Verdict), cmp.Compare(a.Row, b.Row),
+		cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Text, b.Text))
+}
+
+func sortByName(list []*ovn.LogicalRouterPort) {
+	slices.SortFunc(list, func(a, b *ovn.LogicalRouterPort) int { return cmp.Compare(a.Name, b.Name) })
+}

@@ -1,0 +1,120 @@
+package desired
+
+import (
+	"slices"
+	"strings"
+
+	"ovnbgp/internal/config"
+	"ovnbgp/internal/model"
+)
+
+// Node decides what must be on this node, and says why for each address that is announced here, was, or is not
+// because of a policy. Decisions without an address are about rows and settings.
+func Node(in Input, c config.Node) (model.Node, []model.Decision) {
+	v := newView(&in, c)
+	var found []finding
+	found = append(found, v.localGateways()...)
+	found = append(found, v.localFloatingIPs()...)
+	found = append(found, v.localPorts()...)
+	found = append(found, v.localBalancers()...)
+	won, decisions := settle(found)
+
+	b := builder{v: v, keys: map[place][]string{}}
+	b.announce(won)
+	b.base()
+	b.carry(won)
+	b.sort()
+
+	decisions = slices.Concat(v.notes, v.absent(), v.faults(), decisions)
+	slices.SortStableFunc(decisions, compareDecisions)
+	return b.node, slices.Compact(decisions)
+}
+
+// builder puts a state together.
+type builder struct {
+	v    *view
+	node model.Node
+	keys map[place][]string // the announcements that need a place, sorted as they are announced
+}
+
+// place is what an announcement may need, by address family: a bridge, a device, or a localnet port's way into
+// OVN. The family 0 stands for both.
+type place struct {
+	kind   placeKind
+	name   string
+	family model.Family
+}
+
+type placeKind int
+
+const (
+	onBridge placeKind = iota
+	onDevice
+	onLocalnet
+	onNode
+)
+
+// serves lists the keys that need a place. It is never nil, which would mean all keys.
+func (b *builder) serves(kind placeKind, name string, family model.Family) []string {
+	return slices.Clone(append([]string{}, b.keys[place{kind, name, family}]...))
+}
+
+// announce makes the announcements, one for each address, and notes what they need.
+func (b *builder) announce(won []finding) {
+	for i, f := range won {
+		if i > 0 && won[i-1].Address == f.Address {
+			last := &b.node.Announcements[len(b.node.Announcements)-1]
+			if !slices.Contains(last.Whys, f.why) {
+				last.Whys = append(last.Whys, f.why)
+			}
+			continue
+		}
+		s := f.net.segment
+		b.node.Announcements = append(b.node.Announcements, model.Announcement{VRF: b.v.c.VRF,
+			Prefix: hostPrefix(f.Address), Device: s.device, Whys: []string{f.why}})
+		for _, p := range []place{{onBridge, s.mapping.Bridge, 0}, {onDevice, s.device, 0},
+			{onLocalnet, s.localnet.Name, 0}, {onNode, "", 0}} {
+			for _, family := range []model.Family{0, model.FamilyOf(f.Address)} {
+				p.family = family
+				b.keys[p] = append(b.keys[p], f.Key)
+			}
+		}
+	}
+}
+
+// carry makes what brings packets for each announced address into its network.
+func (b *builder) carry(won []finding) {
+	whys := map[string]string{}
+	for _, a := range b.node.Announcements {
+		whys[a.Key()] = strings.Join(a.Whys, "; ")
+	}
+	for i, f := range won {
+		if i > 0 && won[i-1].Address == f.Address {
+			continue
+		}
+		s, prefix, serves, why := f.net.segment, hostPrefix(f.Address), []string{f.Key}, whys[f.Key]
+		table := b.v.tables[s.mapping.Bridge]
+		b.node.Rules = append(b.node.Rules, model.Rule{Prefix: prefix, Table: table, Why: why, Serves: serves})
+		b.node.Routes = append(b.node.Routes, model.Route{Table: table, Prefix: prefix, Device: s.device, Why: why,
+			Serves: serves})
+		if f.mac != "" {
+			b.node.Neighbors = append(b.node.Neighbors, model.Neighbor{Device: s.device, IP: f.Address, MAC: f.mac,
+				Why: why, Serves: serves})
+		}
+	}
+	b.proxies(won)
+}
+
+// sort puts every list in its order. What is equal in all that counts has been made once.
+func (b *builder) sort() {
+	n := &b.node
+	slices.SortFunc(n.Links, compareLinks)
+	slices.SortFunc(n.Addresses, compareAddresses)
+	n.Addresses = slices.CompactFunc(n.Addresses, func(a, b model.Address) bool { return compareAddresses(a, b) == 0 })
+	slices.SortFunc(n.Sysctls, compareSysctls)
+	slices.SortFunc(n.Rules, compareRules)
+	slices.SortFunc(n.Routes, compareRoutes)
+	slices.SortFunc(n.Neighbors, compareNeighbors)
+	slices.SortFunc(n.Proxies, compareProxies)
+	slices.SortFunc(n.Flows, compareFlows)
+}

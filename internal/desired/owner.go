@@ -1,0 +1,89 @@
+package desired
+
+import (
+	"slices"
+	"strings"
+
+	"ovnbgp/internal/ovn"
+)
+
+// owner is the one node that answers for a port.
+type owner struct {
+	name string // host or chassis; "" when no row names one
+	// near is set when the name and this host's differ only by a domain: the same machine, most likely, and a
+	// mistake in somebody's configuration.
+	near bool
+	here bool
+}
+
+// ownerOf says which node answers for a port. One port has one owner, also in the middle of a migration, when its
+// row names two hosts.
+//
+//   - What the Southbound database says of the chassis is the truth, where it is read.
+//   - An ordinary port: of the hosts it requests, the one that is also neutron:host_id, else the first. host_id
+//     alone will not do: it comes after the port is up, and may stay on the source of a migration for good.
+//   - A subport is where its parent is; Neutron gives it no host of its own.
+//   - A virtual port is where its active parent is, and ignores requested-chassis, as OVN does.
+//   - An external port is where OVN answers for it, on its group's first chassis; host_id names another machine.
+func (v *view) ownerOf(p *ovn.LogicalSwitchPort) owner {
+	if p.Chassis != "" {
+		return v.compare(p.Chassis)
+	}
+	switch {
+	case p.Type == ovn.PortVirtual:
+		if p.ParentHost != "" {
+			return v.compare(p.ParentHost)
+		}
+		return v.compare(p.HostID)
+	case p.Type == ovn.PortExternal:
+		if g := v.groups[p.HAGroup]; g != nil && len(g.Chassis) > 0 {
+			return v.compare(g.Chassis[0].Name)
+		}
+		return owner{}
+	case p.ParentName != "":
+		parent := v.ports[p.ParentName]
+		if parent == nil || parent.ParentName != "" { // OVN nests ports one deep
+			return owner{}
+		}
+		return v.ownerOf(parent)
+	}
+	return v.compare(ordinaryHost(p))
+}
+
+func ordinaryHost(p *ovn.LogicalSwitchPort) string {
+	if len(p.RequestedChassis) == 0 {
+		return p.HostID
+	}
+	if slices.Contains(p.RequestedChassis, p.HostID) {
+		return p.HostID
+	}
+	return p.RequestedChassis[0]
+}
+
+func (v *view) compare(name string) owner {
+	if name == "" {
+		return owner{}
+	}
+	here := name == v.host || name == v.chassis
+	return owner{name: name, here: here, near: !here && sameButDomain(name, v.host)}
+}
+
+// sameButDomain tells whether one name is the other with a domain behind it.
+func sameButDomain(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	return a != "" && strings.HasPrefix(b, a+".")
+}
+
+// interfaceHere tells whether the local switch still has what makes the port work: its own interface, its
+// parent's, or, for a virtual port, whose parents are not in its row, this node being named.
+func (v *view) interfaceHere(p *ovn.LogicalSwitchPort, o owner) bool {
+	switch {
+	case p.Type == ovn.PortVirtual:
+		return o.here
+	case p.ParentName != "":
+		return v.interfaces[p.ParentName]
+	}
+	return v.interfaces[p.Name]
+}

@@ -1,0 +1,152 @@
+package desired
+
+import (
+	"fmt"
+	"net/netip"
+
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/ovn"
+)
+
+// Device owners that decisions distinguish, as Neutron names them.
+const (
+	ownerDHCP         = "network:dhcp"
+	ownerBalancer     = "ovn-lb:vip"
+	ownerHealthSource = "ovn-lb-hm:distributed"
+)
+
+// localPorts collects what the logical switch ports that are this node's mean. Ports elsewhere cost one comparison.
+func (v *view) localPorts() (found []finding) {
+	for _, p := range v.in.OVN.Ports {
+		if len(p.Addresses) > 0 && v.concerns(p) {
+			found = append(found, v.port(p)...)
+		}
+	}
+	return found
+}
+
+// concerns tells whether a port is, or was, or would be announced here, but for a policy.
+func (v *view) concerns(p *ovn.LogicalSwitchPort) bool {
+	switch p.Type {
+	case ovn.PortLocalport:
+		n := v.networks[p.Switch]
+		return n != nil && n.segment != nil
+	case ovn.PortVIF, ovn.PortVirtual, ovn.PortExternal:
+		o := v.ownerOf(p)
+		return o.here || o.near
+	case ovn.PortRouter, ovn.PortLocalnet:
+	}
+	return false
+}
+
+// port says what a logical switch port means for each of its addresses.
+func (v *view) port(p *ovn.LogicalSwitchPort) []finding {
+	d, n := v.placePort(p)
+	row := rowOf("Logical_Switch_Port", p.UUID, "port", p.Name)
+	found := make([]finding, 0, len(p.Addresses))
+	for _, a := range p.Addresses {
+		f := v.at(a, row, d)
+		if no := unfit(a); no != nil && d.Verdict == model.Announced {
+			f = v.at(a, row, *no)
+		}
+		f.rank, f.net = rankPort, n
+		f.why = fmt.Sprintf("port %s on %s", p.Name, v.networkName(p.Switch))
+		f.mac = p.MAC
+		if p.Type == ovn.PortVirtual {
+			// The MAC in the row is nobody's: whichever parent has the address answers with its own, and OVN
+			// drops what is sent to the virtual port's.
+			f.mac = ""
+		}
+		f.cidr = subnetOf(p.CIDRs, a)
+		found = append(found, f)
+	}
+	return found
+}
+
+// placePort is the one decision for all addresses of a port, and the network that carries them.
+func (v *view) placePort(p *ovn.LogicalSwitchPort) (model.Decision, *network) {
+	if no := unservedKind(p); no != nil {
+		return *no, nil
+	}
+	if no := v.notHere(p); no != nil {
+		return *no, nil
+	}
+	if p.DeviceOwner == ownerDHCP {
+		return *suppressed("dhcp-port", "addresses of DHCP agents' ports are not announced", ""), nil
+	}
+	n, no := v.usable(p.Switch)
+	if no != nil {
+		return *no, nil
+	}
+	return model.Decision{Verdict: model.Announced, Reason: "port-up", Node: v.ownerOf(p).name,
+		Text: fmt.Sprintf("port %s is up here, on provider network %s (%s)", p.Name, v.networkName(p.Switch),
+			n.segment.device)}, n
+}
+
+// unservedKind says why ports of some kinds are announced on no node.
+func unservedKind(p *ovn.LogicalSwitchPort) *model.Decision {
+	switch {
+	case p.Type == ovn.PortLocalport:
+		return suppressed("localport", "the port is on every node (metadata), so no node announces it", "")
+	case p.Type == ovn.PortExternal:
+		return suppressed("external-port", "external ports (SR-IOV, bare metal) are not announced by this release", "")
+	case p.Type != ovn.PortVIF && p.Type != ovn.PortVirtual:
+		return suppressed("port-type", "ports of type "+string(p.Type)+" have no address to announce", "")
+	case p.DeviceOwner == ownerBalancer || p.DeviceOwner == ownerHealthSource:
+		return suppressed("load-balancer", "addresses of load balancers are not announced by this release", "")
+	}
+	return nil
+}
+
+// notHere says why what a port carries is not this node's to announce: nil when the port is here, enabled and up.
+func (v *view) notHere(p *ovn.LogicalSwitchPort) *model.Decision {
+	o := v.ownerOf(p)
+	up := p.Up != nil && *p.Up
+	switch {
+	case o.near:
+		d := suppressed("host-name-domain", fmt.Sprintf(
+			"port %s is on host %s and this host is called %s: the names differ only by the domain, so they do not match",
+			p.Name, o.name, v.host), "give both one name: external_ids:hostname of the switch is what this node goes by")
+		d.Node = o.name
+		return d
+	case p.Disabled && (o.here || o.name == ""):
+		d := suppressed("port-disabled", fmt.Sprintf("port %s is disabled", p.Name), "enable the port")
+		d.Node = o.name
+		return d
+	case !up:
+		return v.portDown(p, o)
+	case o.name == "":
+		return &model.Decision{Verdict: model.Unplaced, Reason: "no-host", Evidence: model.Explained,
+			Text: fmt.Sprintf("no row says which host port %s is on", p.Name)}
+	case !o.here:
+		return &model.Decision{Verdict: model.Elsewhere, Reason: "other-host", Node: o.name, Evidence: model.Explained,
+			Text: fmt.Sprintf("port %s is on %s", p.Name, o.name)}
+	}
+	return nil
+}
+
+// portDown tells a port that was stopped from one that only looks so. When the Southbound database is lost, northd
+// calls every port of the cloud down, on every node at once, but their interfaces stay.
+func (v *view) portDown(p *ovn.LogicalSwitchPort, o owner) *model.Decision {
+	d := &model.Decision{Verdict: model.Unplaced, Reason: "port-down", Node: o.name, Evidence: model.Explained,
+		Text: fmt.Sprintf("port %s is down", p.Name)}
+	if p.Up == nil {
+		d.Text = fmt.Sprintf("port %s has never been up", p.Name)
+	}
+	if o.here && v.interfaceHere(p, o) {
+		d.Evidence = model.Doubtful
+		d.Text += ", though its interface is on this node's switch"
+		d.Fix = "if the machine runs, look at ovn-controller here and at the Southbound database"
+	}
+	return d
+}
+
+// subnetOf finds the subnet of an address among the prefixes a row has.
+func subnetOf(list []netip.Prefix, a netip.Addr) netip.Prefix {
+	for _, p := range list {
+		if p.Contains(a) {
+			return p.Masked()
+		}
+	}
+	return netip.Prefix{}
+}
