@@ -83,12 +83,13 @@ func NativeUp(ctx context.Context, o NativeOptions, out io.Writer) error {
 		{"Open vSwitch and ovn-controller", f.startSwitches},
 		{"BGP sessions", f.waitBGP},
 		{"chassis in the Southbound database", f.waitChassis},
+		{"stand-in for Neutron", f.startNeutron},
 	}
 	if o.Agent {
 		steps = append(steps, step{"agents", func(ctx context.Context) error { return f.startAgents(ctx, o.AgentConfig) }})
 	}
 	if o.Demo {
-		_ = o
+		steps = append(steps, step{"demonstration cloud", f.demo})
 	}
 	for _, s := range steps {
 		if err := timed(ctx, out, s.name, s.do); err != nil {

@@ -33,6 +33,12 @@ func testCLI(ctx context.Context, args []string) (int, error) {
 		if s, err = NativeStatus(ctx); err == nil {
 			fmt.Printf("%+v\n", s)
 		}
+	case "banner":
+		err = Banner(ctx, args[1])
+	case "neutron":
+		err = Neutron(ctx)
+	case "summary":
+		err = testSummary(ctx)
 	case "node":
 		err = NodeInit(args[1], args[2])
 	default:
@@ -42,4 +48,17 @@ func testCLI(ctx context.Context, args []string) (int, error) {
 		return 1, err
 	}
 	return 0, nil
+}
+
+func testSummary(ctx context.Context) error {
+	c, err := OpenCloud(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	s, err := c.fabric.Summarize(ctx, c)
+	if err != nil {
+		return err
+	}
+	return s.Print(os.Stdout)
 }

@@ -40,52 +40,58 @@ func privateDirs() []string {
 // Path is where a file of the node is seen from outside it. Only paths under a private directory exist there.
 func (n Node) Path(inNode string) string { return filepath.Join(n.Dir, inNode) }
 
-// namespaces a node consists of. The mount namespace is entered last, because the others are opened through /proc.
+// namespaces a node consists of.
 func namespaces() []string { return []string{"pid", "uts", "net", "mnt"} }
 
 // inside runs fn on a thread that is in the node's namespaces, which dies with it. A process that fn starts is in the
 // node's PID namespace too. Entering by ourselves saves the fork and exec of nsenter, which is dear in User-Mode Linux.
 func (n Node) inside(fn func() error) error {
+	return onThread(func() error {
+		// A thread that shares its root and working directory with others may not change its mount namespace.
+		if err := unix.Unshare(unix.CLONE_FS); err != nil {
+			return fmt.Errorf("enter node %s: unshare: %w", n.Name, err)
+		}
+		if err := enterNamespaces(n.Pid, namespaces(), fn); err != nil {
+			return fmt.Errorf("node %s: %w", n.Name, err)
+		}
+		return nil
+	})
+}
+
+// onThread runs fn on a thread of its own, which is thrown away.
+func onThread(fn func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // never unlocked: a thread in foreign namespaces must not be used again
 		if unix.Gettid() == unix.Getpid() {
 			// The main thread stands for the process in /proc: hold it here while another one does the work.
-			inner := make(chan error, 1)
-			go func() {
-				runtime.LockOSThread()
-				inner <- n.enter(fn)
-			}()
-			done <- <-inner
+			done <- onThread(fn)
 			runtime.UnlockOSThread()
 			return
 		}
-		done <- n.enter(fn)
+		done <- fn()
 	}()
 	return <-done
 }
 
-func (n Node) enter(fn func() error) error {
-	// A thread that shares its root and working directory with others may not change its mount namespace.
-	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return fmt.Errorf("enter node %s: unshare: %w", n.Name, err)
-	}
+// enterNamespaces moves the calling thread into namespaces of a process and runs fn there.
+func enterNamespaces(pid int, kinds []string, fn func() error) error {
 	var fds []int
 	defer func() {
 		for _, fd := range fds {
 			unix.Close(fd)
 		}
 	}()
-	for _, ns := range namespaces() {
-		fd, err := unix.Open(fmt.Sprintf("/proc/%d/ns/%s", n.Pid, ns), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	for _, kind := range kinds { // all are opened first: afterwards /proc may be another
+		fd, err := unix.Open(fmt.Sprintf("/proc/%d/ns/%s", pid, kind), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
-			return fmt.Errorf("enter node %s: %s namespace of process %d: %w", n.Name, ns, n.Pid, err)
+			return fmt.Errorf("%s namespace of process %d: %w", kind, pid, err)
 		}
 		fds = append(fds, fd)
 	}
 	for i, fd := range fds {
 		if err := unix.Setns(fd, 0); err != nil {
-			return fmt.Errorf("enter node %s: %s namespace: %w", n.Name, namespaces()[i], err)
+			return fmt.Errorf("enter %s namespace of process %d: %w", kinds[i], pid, err)
 		}
 	}
 	return fn()

@@ -1,0 +1,112 @@
+package lab
+
+import (
+	"context"
+	"net/netip"
+)
+
+// Names and addresses of the demonstration cloud.
+const (
+	DemoPublic     = "public"
+	DemoTenant     = "tenant"
+	DemoRouter     = "router1"
+	DemoProviderVM = "pvm1"
+	DemoTenantVM   = "tvm1"
+	DemoOtherVM    = "tvm2"
+	DemoFloatingIP = "203.0.113.50"
+)
+
+// Demo creates the demonstration cloud: a flat provider network without DHCP, dual stack, with a VM on compute1; a
+// tenant network behind a router with a VM on each compute, the one on compute2 with a floating IP.
+func (c *Cloud) Demo(ctx context.Context) error {
+	steps := []func() error{
+		func() error { return c.demoNetworks(ctx) },
+		func() error {
+			_, err := c.CreatePort(ctx, PortOptions{Name: DemoProviderVM, Network: DemoPublic, Addresses: []netip.Addr{
+				netip.MustParseAddr("203.0.113.11"), netip.MustParseAddr("2001:db8:f::11"),
+			}})
+			return err
+		},
+		func() error {
+			_, err := c.CreatePort(ctx, PortOptions{Name: DemoTenantVM, Network: DemoTenant})
+			return err
+		},
+		func() error {
+			_, err := c.CreatePort(ctx, PortOptions{Name: DemoOtherVM, Network: DemoTenant})
+			return err
+		},
+		func() error {
+			_, err := c.CreateFloatingIP(ctx, DemoPublic, netip.MustParseAddr(DemoFloatingIP))
+			return err
+		},
+		func() error { return c.Associate(ctx, DemoFloatingIP, DemoTenantVM) },
+		func() error {
+			return c.BootVMs(ctx, Boot{DemoProviderVM, "compute1"}, Boot{DemoTenantVM, "compute2"}, Boot{DemoOtherVM, "compute1"})
+		},
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cloud) demoNetworks(ctx context.Context) error {
+	if _, err := c.CreateNetwork(ctx, NetworkOptions{Name: DemoPublic, Type: Flat, External: true}); err != nil {
+		return err
+	}
+	for _, s := range []SubnetOptions{
+		{Network: DemoPublic, Name: "public-v4", CIDR: netip.MustParsePrefix("203.0.113.0/24")},
+		{Network: DemoPublic, Name: "public-v6", CIDR: netip.MustParsePrefix("2001:db8:f::/64")},
+	} {
+		if _, err := c.CreateSubnet(ctx, s); err != nil {
+			return err
+		}
+	}
+	if _, err := c.CreateRouter(ctx, DemoRouter); err != nil {
+		return err
+	}
+	if err := c.SetGateway(ctx, GatewayOptions{Router: DemoRouter, Network: DemoPublic, Addresses: []netip.Addr{
+		netip.MustParseAddr("203.0.113.2"), netip.MustParseAddr("2001:db8:f::2"),
+	}}); err != nil {
+		return err
+	}
+	if _, err := c.CreateNetwork(ctx, NetworkOptions{Name: DemoTenant, Type: Geneve}); err != nil {
+		return err
+	}
+	if _, err := c.CreateSubnet(ctx, SubnetOptions{
+		Network: DemoTenant, Name: "tenant-v4", CIDR: netip.MustParsePrefix("10.0.0.0/24"), DHCP: true,
+	}); err != nil {
+		return err
+	}
+	return c.AddInterface(ctx, DemoRouter, DemoTenant, "tenant-v4")
+}
+
+// Boot says which port's VM to boot where.
+type Boot struct{ Port, Node string }
+
+// BootVMs boots virtual machines at the same time: all are started before the first is waited for.
+func (c *Cloud) BootVMs(ctx context.Context, list ...Boot) error {
+	for _, b := range list {
+		if _, err := c.startVM(ctx, b.Port, b.Node); err != nil {
+			return err
+		}
+	}
+	for _, b := range list {
+		if err := c.waitUp(ctx, c.state.Ports[b.Port], true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// demo creates the demonstration cloud in a fabric.
+func (f *Fabric) demo(ctx context.Context) error {
+	c, err := f.Cloud(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return c.Demo(ctx)
+}

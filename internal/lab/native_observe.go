@@ -1,0 +1,251 @@
+package lab
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Route is one path in the leaf's BGP table.
+type Route struct {
+	Prefix  netip.Prefix
+	Node    string // the neighbour it was learned from; "" for the leaf's own
+	NextHop netip.Addr
+	Best    bool
+	ASPath  string
+}
+
+// LeafTable is the leaf's BGP table of both families, sorted by prefix and node.
+func (f *Fabric) LeafTable(ctx context.Context) ([]Route, error) {
+	var all []Route
+	for _, family := range []string{"ipv4", "ipv6"} {
+		out, err := f.nodes[leafName].Vtysh(ctx, "show bgp "+family+" unicast json")
+		if err != nil {
+			return nil, err
+		}
+		routes, err := parseTable(out)
+		if err != nil {
+			return nil, fmt.Errorf("read the leaf's %s table: %w", family, err)
+		}
+		all = append(all, routes...)
+	}
+	slices.SortFunc(all, func(a, b Route) int {
+		return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()), cmp.Compare(a.Node, b.Node))
+	})
+	return all, nil
+}
+
+// parseTable reads `show bgp … json`. The leaf's links have their nodes' names, so a peer's interface names the node.
+func parseTable(text []byte) ([]Route, error) {
+	var table struct {
+		Routes map[string][]struct {
+			PeerID   string `json:"peerId"`
+			PathFrom string `json:"pathFrom"`
+			Path     string `json:"path"`
+			Best     bool   `json:"bestpath"`
+			NextHops []struct {
+				IP    string `json:"ip"`
+				Scope string `json:"scope"`
+			} `json:"nexthops"`
+		} `json:"routes"`
+	}
+	if err := json.Unmarshal(text, &table); err != nil {
+		return nil, err
+	}
+	var routes []Route
+	for text, paths := range table.Routes {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range paths {
+			r := Route{Prefix: prefix, Best: p.Best, ASPath: p.Path}
+			if p.PathFrom == "external" {
+				r.Node = p.PeerID
+			}
+			for _, hop := range p.NextHops {
+				if a, err := netip.ParseAddr(hop.IP); err == nil {
+					r.NextHop = a
+				}
+			}
+			routes = append(routes, r)
+		}
+	}
+	return routes, nil
+}
+
+// Announcers lists the nodes that announce a prefix to the leaf.
+func Announcers(table []Route, prefix netip.Prefix) []string {
+	var nodes []string
+	for _, r := range table {
+		if r.Prefix == prefix && r.Node != "" {
+			nodes = append(nodes, r.Node)
+		}
+	}
+	return nodes
+}
+
+// Updates counts the UPDATE messages that the leaf has received from each node since its session began. It tells
+// whether a node was silent, and whether many changes went in few messages.
+func (f *Fabric) Updates(ctx context.Context) (map[string]int, error) {
+	out, err := f.nodes[leafName].Vtysh(ctx, "show bgp neighbors json")
+	if err != nil {
+		return nil, err
+	}
+	// The answer also has members that are no neighbours, of other types.
+	var neighbours map[string]json.RawMessage
+	if err := json.Unmarshal(out, &neighbours); err != nil {
+		return nil, fmt.Errorf("read the leaf's neighbours: %w", err)
+	}
+	counts := map[string]int{}
+	for _, spec := range f.Topology.Chassis() {
+		var n struct {
+			Stats struct {
+				Updates int `json:"updatesRecv"`
+			} `json:"messageStats"`
+		}
+		if err := json.Unmarshal(neighbours[spec.Name], &n); err != nil {
+			return nil, fmt.Errorf("read the leaf's neighbour %s: %w", spec.Name, err)
+		}
+		counts[spec.Name] = n.Stats.Updates
+	}
+	return counts, nil
+}
+
+// AcceptPrefixes makes the leaf take prefixes of any length from the nodes, not only host routes, or only those again.
+func (f *Fabric) AcceptPrefixes(ctx context.Context, any bool) error {
+	no := "no "
+	if any {
+		no = ""
+	}
+	_, err := f.nodes[leafName].Output(ctx, "vtysh", "-c", "configure terminal",
+		"-c", no+"ip prefix-list from-nodes seq 20 permit 0.0.0.0/0 le 32",
+		"-c", no+"ipv6 prefix-list from-nodes seq 20 permit ::/0 le 128")
+	return err
+}
+
+// Ping sends one echo request from the outside host and waits up to two seconds. A node may answer for an address it
+// has itself: Banner does not have that doubt.
+func (f *Fabric) Ping(ctx context.Context, to netip.Addr) error {
+	_, err := f.nodes[outsideName].Output(ctx, "ping", "-n", "-c", "1", "-W", "2", to.String())
+	return err
+}
+
+// Banner connects from the outside host to a virtual machine's banner server and returns the name it answers.
+func (f *Fabric) Banner(ctx context.Context, to netip.Addr) (string, error) {
+	return f.nodes[outsideName].Banner(ctx, to)
+}
+
+// Banner connects from the node to a virtual machine's banner server and returns the name it answers.
+func (n Node) Banner(ctx context.Context, to netip.Addr) (string, error) {
+	var name string
+	err := onThread(func() error {
+		// A socket stays in the namespace it was made in: only making it needs this thread.
+		return enterNamespaces(n.Pid, []string{"net"}, func() error {
+			conn, err := dialHere(to)
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			if err := conn.SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
+				return err
+			}
+			text, err := io.ReadAll(io.LimitReader(conn, 256))
+			name = strings.TrimSpace(string(text))
+			return err
+		})
+	})
+	if err != nil {
+		return "", fmt.Errorf("banner of %s from %s: %w", to, n.Name, err)
+	}
+	return name, ctx.Err()
+}
+
+// dialHere connects without the parallel attempts of net.Dialer, which would run on threads outside the namespace: an
+// address, not a name, is dialled on the calling goroutine.
+func dialHere(to netip.Addr) (net.Conn, error) {
+	d := net.Dialer{Timeout: 2 * time.Second, FallbackDelay: -1}
+	return d.Dial("tcp", net.JoinHostPort(to.String(), strconv.Itoa(BannerPort)))
+}
+
+// Reach is what the outside host finds at an address.
+type Reach struct {
+	Name    string
+	Address netip.Addr
+	Ping    error
+	Banner  string
+	Err     error // of the banner
+}
+
+// Summary is what the lab shows when it is up.
+type Summary struct {
+	Table []Route
+	Reach []Reach
+}
+
+// Summarize reads the leaf's table and tries every address of the demonstration cloud from outside.
+func (f *Fabric) Summarize(ctx context.Context, c *Cloud) (Summary, error) {
+	var s Summary
+	var err error
+	if s.Table, err = f.LeafTable(ctx); err != nil {
+		return s, err
+	}
+	for _, target := range c.outsideTargets() {
+		target.Ping = f.Ping(ctx, target.Address)
+		target.Banner, target.Err = f.Banner(ctx, target.Address)
+		s.Reach = append(s.Reach, target)
+	}
+	return s, nil
+}
+
+// outsideTargets are the addresses of running VMs that a fabric is to reach: of provider networks, and floating IPs.
+func (c *Cloud) outsideTargets() []Reach {
+	var out []Reach
+	for name := range c.state.VMs {
+		p := c.state.Ports[name]
+		if n := c.state.Networks[p.Network]; n != nil && n.Provider() {
+			for _, a := range p.Addresses {
+				out = append(out, Reach{Name: name, Address: a})
+			}
+		}
+		if a, err := netip.ParseAddr(p.FloatingIP); err == nil {
+			out = append(out, Reach{Name: name + " (floating IP)", Address: a})
+		}
+	}
+	slices.SortFunc(out, func(a, b Reach) int { return a.Address.Compare(b.Address) })
+	return out
+}
+
+// Print shows the host routes that nodes announce, then what was reached.
+func (s Summary) Print(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "THE LEAF KNOWS\tFROM\tNEXT HOP")
+	for _, r := range s.Table {
+		if r.Node != "" {
+			fmt.Fprintf(w, "%s\t%s\t%s\n", r.Prefix, r.Node, r.NextHop)
+		}
+	}
+	if len(s.Reach) > 0 {
+		fmt.Fprintln(w, "\t\t\nFROM OUTSIDE TO\tPING\tTCP BANNER")
+	}
+	for _, r := range s.Reach {
+		ping, banner := "ok", r.Banner
+		if r.Ping != nil {
+			ping = "no answer"
+		}
+		if r.Err != nil {
+			banner = "no answer"
+		}
+		fmt.Fprintf(w, "%s %s\t%s\t%s\n", r.Address, r.Name, ping, banner)
+	}
+	return w.Flush()
+}
