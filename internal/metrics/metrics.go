@@ -1,0 +1,176 @@
+// Package metrics holds every metric's name and help. The packages that measure get the collectors they need;
+// nothing is registered behind anybody's back. Labels are bounded: never an address, a port's or network's id.
+// Start at New.
+package metrics
+
+import (
+	"runtime"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Names of the metrics.
+const (
+	BuildInfo = "ovnbgp_build_info"
+	Ready     = "ovnbgp_ready"
+
+	ReconcileDuration    = "ovnbgp_reconcile_duration_seconds"
+	ReconcileTotal       = "ovnbgp_reconcile_total"
+	ReconcileLastSuccess = "ovnbgp_reconcile_last_success_timestamp_seconds"
+	ReconcileOperations  = "ovnbgp_reconcile_operations_total"
+	ReconcileObjects     = "ovnbgp_reconcile_objects"
+	DriftCorrections     = "ovnbgp_drift_corrections_total"
+	EventToApplied       = "ovnbgp_event_to_applied_seconds"
+
+	RoutesDesired    = "ovnbgp_routes_desired"
+	RoutesApplied    = "ovnbgp_routes_applied"
+	RoutesSuppressed = "ovnbgp_routes_suppressed"
+	GuardActive      = "ovnbgp_withdraw_guard_active"
+	GuardBlocked     = "ovnbgp_withdraw_guard_blocked_routes"
+
+	OVSDBConnected  = "ovnbgp_ovsdb_connected"
+	OVSDBReconnects = "ovnbgp_ovsdb_reconnects_total"
+	OVSDBUpdates    = "ovnbgp_ovsdb_updates_total"
+	OVSDBRows       = "ovnbgp_ovsdb_rows"
+	OVSDBLastUpdate = "ovnbgp_ovsdb_last_update_timestamp_seconds"
+
+	FRRUp            = "ovnbgp_frr_up"
+	FRRRestarts      = "ovnbgp_frr_restarts_total"
+	FRRApplyTotal    = "ovnbgp_frr_apply_total"
+	FRRApplyDuration = "ovnbgp_frr_apply_duration_seconds"
+)
+
+// Set is all metrics of an agent.
+type Set struct {
+	Reconcile *Reconcile
+	OVSDB     *OVSDB
+	FRR       *FRR
+	Ready     prometheus.Gauge
+}
+
+// Reconcile is what the loop measures.
+type Reconcile struct {
+	Duration    *prometheus.HistogramVec // trigger
+	Total       *prometheus.CounterVec   // result
+	LastSuccess prometheus.Gauge
+	Operations  *prometheus.CounterVec // kind, op, result
+	Objects     *prometheus.GaugeVec   // status
+	Drift       *prometheus.CounterVec // kind
+	Applied     prometheus.Histogram
+
+	Desired       *prometheus.GaugeVec // afi, vrf
+	RoutesApplied *prometheus.GaugeVec // afi, vrf
+	Suppressed    *prometheus.GaugeVec // reason
+	GuardActive   prometheus.Gauge
+	GuardBlocked  prometheus.Gauge
+}
+
+// OVSDB is measured per database ("nb", "sb", "switch").
+type OVSDB struct {
+	Connected  *prometheus.GaugeVec   // db
+	Reconnects *prometheus.CounterVec // db
+	Updates    *prometheus.CounterVec // db, table
+	Rows       *prometheus.GaugeVec   // db, table
+	LastUpdate *prometheus.GaugeVec   // db
+}
+
+// FRR is measured where FRR's daemons are spoken to.
+type FRR struct {
+	Up       prometheus.Gauge
+	Restarts prometheus.Counter
+	Applied  *prometheus.CounterVec // result
+	Duration prometheus.Histogram
+}
+
+// latency are the buckets for what should take milliseconds: 1 ms to 32 s, each twice the one before.
+func latency() []float64 { return prometheus.ExponentialBuckets(0.001, 2, 16) }
+
+// New makes all metrics and registers them. It panics when the registry has one of them already: that is a bug in
+// the wiring.
+func New(registry prometheus.Registerer, version string) *Set {
+	m := maker{registry}
+	m.gaugeVec(BuildInfo, "Version of the agent; the value is 1.", "version", "goversion").
+		WithLabelValues(version, runtime.Version()).Set(1)
+	return &Set{
+		Reconcile: newReconcile(m),
+		OVSDB:     newOVSDB(m),
+		FRR:       newFRR(m),
+		Ready:     m.gauge(Ready, "Whether a full round has worked and the sources are in sync."),
+	}
+}
+
+// NewReconcile makes the loop's metrics alone.
+func NewReconcile(registry prometheus.Registerer) *Reconcile { return newReconcile(maker{registry}) }
+
+func newReconcile(m maker) *Reconcile {
+	return &Reconcile{
+		Duration: m.histogramVec(ReconcileDuration, "Seconds that rounds took, by what caused them.", "trigger"),
+		Total: m.counterVec(ReconcileTotal,
+			"Rounds, by result: ok, incomplete, error, gate-closed, interrupted.", "result"),
+		LastSuccess: m.gauge(ReconcileLastSuccess, "End of the last round that left nothing to do."),
+		Operations: m.counterVec(ReconcileOperations,
+			"Steps that were run, by kind of object, verb and result.", "kind", "op", "result"),
+		Objects: m.gaugeVec(ReconcileObjects, "Objects that are not as they must be, by status.", "status"),
+		Drift: m.counterVec(DriftCorrections,
+			"Steps that put back what another hand had changed, by kind of object.", "kind"),
+		Applied: m.histogram(EventToApplied,
+			"Seconds from a source's first poke to the end of the round that changed something for it."),
+		Desired:       m.gaugeVec(RoutesDesired, "Announcements that must be.", "afi", "vrf"),
+		RoutesApplied: m.gaugeVec(RoutesApplied, "Announcements the world is told.", "afi", "vrf"),
+		Suppressed:    m.gaugeVec(RoutesSuppressed, "Addresses here that are not announced, by reason.", "reason"),
+		GuardActive:   m.gauge(GuardActive, "Whether the guard holds withdrawals back."),
+		GuardBlocked:  m.gauge(GuardBlocked, "Withdrawals that the guard holds back."),
+	}
+}
+
+func newOVSDB(m maker) *OVSDB {
+	return &OVSDB{
+		Connected:  m.gaugeVec(OVSDBConnected, "Whether the database is connected.", "db"),
+		Reconnects: m.counterVec(OVSDBReconnects, "Times the database was connected anew.", "db"),
+		Updates:    m.counterVec(OVSDBUpdates, "Row updates received.", "db", "table"),
+		Rows:       m.gaugeVec(OVSDBRows, "Rows held.", "db", "table"),
+		LastUpdate: m.gaugeVec(OVSDBLastUpdate, "Time of the last update received.", "db"),
+	}
+}
+
+func newFRR(m maker) *FRR {
+	return &FRR{
+		Up:       m.gauge(FRRUp, "Whether bgpd answers."),
+		Restarts: m.counter(FRRRestarts, "Times bgpd was seen to have started anew."),
+		Applied:  m.counterVec(FRRApplyTotal, "Changes to FRR's configuration, by result.", "result"),
+		Duration: m.histogram(FRRApplyDuration, "Seconds that changes to FRR's configuration took."),
+	}
+}
+
+// maker makes collectors and registers them.
+type maker struct{ registry prometheus.Registerer }
+
+func (m maker) gauge(name, help string) prometheus.Gauge {
+	return made(m, prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help}))
+}
+
+func (m maker) gaugeVec(name, help string, labels ...string) *prometheus.GaugeVec {
+	return made(m, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels))
+}
+
+func (m maker) counter(name, help string) prometheus.Counter {
+	return made(m, prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help}))
+}
+
+func (m maker) counterVec(name, help string, labels ...string) *prometheus.CounterVec {
+	return made(m, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels))
+}
+
+func (m maker) histogram(name, help string) prometheus.Histogram {
+	return made(m, prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: latency()}))
+}
+
+func (m maker) histogramVec(name, help string, labels ...string) *prometheus.HistogramVec {
+	opts := prometheus.HistogramOpts{Name: name, Help: help, Buckets: latency()}
+	return made(m, prometheus.NewHistogramVec(opts, labels))
+}
+
+func made[C prometheus.Collector](m maker, c C) C {
+	m.registry.MustRegister(c)
+	return c
+}

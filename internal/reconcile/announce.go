@@ -1,0 +1,146 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+
+	"ovnbgp/internal/plan"
+)
+
+// announce has every announcer tell the world what is wanted and carried. It returns the deletes that are still to
+// be run: withdrawals of what is wanted no more, which the guard has to see.
+func (r *round[I, S]) announce(ctx context.Context) []task {
+	var deletes []task
+	stuck := set{} // keys that should have been taken back and could not
+	for i, a := range r.opts.Announcers {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if r.told[i].err != nil {
+			continue // it may tell anything: law 3
+		}
+		steps, err := r.plan(ctx, a, r.want.Without(r.withheld.sorted()...))
+		if err != nil {
+			r.told[i].err = err
+			continue
+		}
+		// What is withheld is taken back first, so that no announcer hands it on to the next.
+		for _, t := range steps {
+			switch {
+			case t.Verb != plan.Delete:
+			case !r.isSafety(t):
+				deletes = append(deletes, t)
+			case r.do(ctx, t) != nil:
+				stuck.add(t.Serves)
+			}
+		}
+		for _, t := range steps {
+			if t.Verb != plan.Delete && r.mayAnnounce(t, stuck) {
+				_ = r.do(ctx, t) // kept by do
+			}
+		}
+	}
+	return deletes
+}
+
+func (s set) add(keys []string) {
+	for _, k := range keys {
+		s[k] = true
+	}
+}
+
+// isSafety tells whether a delete takes back nothing but keys that are withheld.
+func (r *round[I, S]) isSafety(t task) bool {
+	return t.Serves != nil && !slices.ContainsFunc(t.Serves, func(k string) bool { return !r.withheld[k] })
+}
+
+// mayAnnounce tells whether a step that adds or changes may run: not while a carrier is unread (rule 2), and not
+// when it would hand on a key that should have been taken back.
+func (r *round[I, S]) mayAnnounce(t task, stuck set) bool {
+	if r.opts.Rules.Unread && len(r.unread) > 0 {
+		r.waiting = true
+		return false
+	}
+	if r.opts.Rules.Withhold {
+		for k := range stuck {
+			if t.ServesKey(k) {
+				r.waiting = true
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// withdraw runs the withdrawals that the guard lets go. Those that a decision explains do not wait for the database
+// to be asked about the others.
+func (r *round[I, S]) withdraw(ctx context.Context, deletes []task) {
+	c := r.inquiry()
+	undecided := r.guard.undecided(c)
+	var unsure []task
+	for _, t := range deletes {
+		if touches(t, undecided) {
+			unsure = append(unsure, t)
+		} else {
+			_ = r.do(ctx, t) // kept by do
+		}
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	r.verdict = r.guard.judge(c, r.evidence(ctx))
+	r.books.held(r.guard.report())
+	for _, t := range unsure {
+		if !touches(t, r.verdict.held) {
+			_ = r.do(ctx, t) // kept by do
+		}
+	}
+}
+
+// touches tells whether a step serves one of the keys.
+func touches(t task, keys set) bool {
+	if t.Serves == nil {
+		return len(keys) > 0
+	}
+	return slices.ContainsFunc(t.Serves, func(k string) bool { return keys[k] })
+}
+
+// clear deletes carriers that nothing needs any more (rule 3).
+func (r *round[I, S]) clear(ctx context.Context) {
+	if len(r.clears) == 0 || ctx.Err() != nil {
+		return
+	}
+	if r.opts.Rules.ClearLast {
+		r.hear(ctx) // again: the withdrawals may have failed, or not have arrived yet
+	}
+	announced := r.announced()
+	for _, t := range r.clears {
+		switch {
+		case touches(t, r.verdict.held): // the guard's status has it
+		case r.opts.Rules.ClearLast && !r.mayClear(t, announced):
+			r.waiting = true
+			r.books.waiting(t)
+		default:
+			_ = r.do(ctx, t) // kept by do
+		}
+	}
+}
+
+// mayClear is rule 3.
+func (r *round[I, S]) mayClear(t task, announced set) bool {
+	keys := t.Serves
+	if keys == nil {
+		keys = announced.sorted()
+		if !r.allTold() {
+			return false
+		}
+	}
+	for _, k := range keys {
+		carried := r.wanted[k] && r.gone[k] == "" && len(r.unread) == 0
+		silent := r.allTold() && !announced[k] && !r.verdict.held[k]
+		if !carried && !silent {
+			return false
+		}
+	}
+	return true
+}

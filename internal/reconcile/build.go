@@ -1,0 +1,150 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ovnbgp/internal/plan"
+)
+
+// passes bounds how often carriers are planned in one round. A step can undo what was there (a device that changes
+// its master loses its addresses), which the next pass makes again.
+const passes = 3
+
+// errNotThere is what a step is told that worked but whose object is still planned.
+var errNotThere = errors.New("done, but not there when read back")
+
+// build makes the carriers and finds which wanted keys are not carried. Success is what is read back, not what a
+// step says of itself.
+func (r *round[I, S]) build(ctx context.Context) {
+	tried := map[string]error{}
+	for range passes {
+		todo := r.planCarriers(ctx)
+		ran := false
+		for _, t := range todo {
+			id := t.subsystem + " " + t.String()
+			if _, again := tried[id]; again {
+				continue
+			}
+			ran = true
+			tried[id] = r.do(ctx, t)
+			if ctx.Err() != nil {
+				r.missing(todo, tried)
+				return
+			}
+		}
+		if !ran {
+			r.missing(todo, tried)
+			return
+		}
+	}
+	r.missing(r.planCarriers(ctx), tried)
+}
+
+// planCarriers plans all carriers; the deletes are kept for later.
+func (r *round[I, S]) planCarriers(ctx context.Context) []task {
+	r.unread, r.clears = map[string]error{}, nil
+	var todo []task
+	for _, a := range r.opts.Carriers {
+		steps, err := r.plan(ctx, a, r.want)
+		if err != nil {
+			r.unread[a.Name()] = err
+			continue
+		}
+		for _, t := range steps {
+			if t.Verb == plan.Delete {
+				r.clears = append(r.clears, t)
+			} else {
+				todo = append(todo, t)
+			}
+		}
+	}
+	return todo
+}
+
+// plan asks one applier for its steps.
+func (r *round[I, S]) plan(ctx context.Context, a Applier[S], want S) ([]task, error) {
+	var steps []plan.Step
+	err := bounded(ctx, r.opts.Timers.Read, func(ctx context.Context) (err error) {
+		steps, err = a.Plan(ctx, want)
+		return err
+	})
+	if err != nil {
+		r.noteRead(a.Name(), err)
+		return nil, err
+	}
+	tasks := make([]task, len(steps))
+	for i, s := range steps {
+		tasks[i] = task{subsystem: a.Name(), Step: s}
+	}
+	return tasks, nil
+}
+
+// missing finds the keys whose carriers are not in place from what is still to do. A re-marking that failed takes
+// nothing away.
+func (r *round[I, S]) missing(todo []task, tried map[string]error) {
+	r.gone = map[string]string{}
+	for _, t := range todo {
+		err, ran := tried[t.subsystem+" "+t.String()]
+		if !ran {
+			r.waiting = true
+		}
+		if ran && err == nil {
+			err = fmt.Errorf("%s: %w", t.Step, errNotThere)
+			r.errs = append(r.errs, err)
+			r.books.failed(t, err)
+		}
+		if t.Verb == plan.Adopt {
+			continue
+		}
+		reason := t.String()
+		if err != nil {
+			reason = err.Error()
+		}
+		keys := t.Serves
+		if keys == nil {
+			keys = r.wanted.sorted()
+		}
+		for _, k := range keys {
+			if r.wanted[k] && r.gone[k] == "" {
+				r.gone[k] = reason
+			}
+		}
+	}
+}
+
+// withhold decides which wanted keys must not be announced now (rules 1 and 4).
+func (r *round[I, S]) withhold() {
+	r.withheld = set{}
+	now := time.Now()
+	r.forgetMended()
+	for k, reason := range r.gone {
+		since, known := r.broken[k]
+		if !known {
+			since = now
+			r.broken[k] = now
+		}
+		announced := r.everywhere(k)
+		mending := r.opts.Rules.MendFirst && now.Sub(since) < r.opts.Timers.CarrierGrace
+		switch {
+		case announced && mending:
+			r.books.mending(k, reason)
+		case announced || r.opts.Rules.Withhold:
+			r.withheld[k] = true
+			r.books.withheld(k, reason)
+		}
+	}
+}
+
+// forgetMended drops the keys that are carried again or wanted no more. While a carrier is unread, a key that was
+// gone may still be: its clock runs on, but nothing is done about it until the carrier is read.
+func (r *round[I, S]) forgetMended() {
+	for k := range r.broken {
+		_, gone := r.gone[k]
+		if !r.wanted[k] || !gone && len(r.unread) == 0 {
+			delete(r.broken, k)
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package reconcile
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"ovnbgp/internal/metrics"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/status"
+)
+
+// Options say what a loop reads, decides with and changes. Source, Compute and Rules are needed; all else may be
+// left out.
+type Options[I any, S State[S]] struct {
+	Source Source[I]
+	// Compute makes the decisions. It is pure.
+	Compute func(I) (S, []model.Decision)
+	// Carriers bring packets, Announcers tell the world. Each list is run in its order; where one announcer
+	// hands what it has to the next (the kernel's addresses to FRR), it comes first.
+	Carriers   []Applier[S]
+	Announcers []Announcer[S]
+
+	// Evidence is asked before a key is called unexplained; without it the decisions of Compute count.
+	Evidence Evidence[I]
+	// Database returns the identity of the database that this node last accepted, "" before the first, and of
+	// the one read now, "" when unknown. AcceptDatabase keeps an identity.
+	Database       func(I) (known, now string)
+	AcceptDatabase func(ctx context.Context, id string) error
+
+	// Count lists how many objects of each kind a state wants, for the status.
+	Count func(S) []status.Count
+	// Writes returns how many writes each subsystem has made, for the status.
+	Writes  func() map[string]uint64
+	Version string
+
+	Rules  Rules
+	Timers Timers
+	Guard  Guard
+
+	Log     *slog.Logger
+	Metrics *metrics.Reconcile
+}
+
+// Rules are the switches of what keeps "announce only what forwards" true when things fail. In production all
+// are on; a test turns one off to see it matter.
+type Rules struct {
+	// Withhold (1): a key whose carrier could not be created or updated is not announced anew.
+	Withhold bool
+	// Unread (2): while the state of a carrier cannot be read, announcers only withdraw.
+	Unread bool
+	// ClearLast (3): a carrier is deleted only when each key it serves is carried by what is wanted and in place,
+	// or is neither announced nor held any more.
+	ClearLast bool
+	// MendFirst (4): an announced key whose carrier is gone is mended for Timers.CarrierGrace before it is
+	// withdrawn. Off, it is withdrawn at once.
+	MendFirst bool
+}
+
+// AllRules returns the rules with every switch on.
+func AllRules() Rules {
+	return Rules{Withhold: true, Unread: true, ClearLast: true, MendFirst: true}
+}
+
+// Timers are the loop's times. Where zero means "off" the field says so; any other zero takes a default.
+type Timers struct {
+	Debounce     time.Duration // pokes within it are one round; 5 ms
+	Interval     time.Duration // reconcile_interval: everything is read anew; 0: off
+	CarrierGrace time.Duration // carrier_grace; 0: off, a key whose carrier is gone is withdrawn at once
+	RetryMin     time.Duration // first retry of what failed, doubled each time; 100 ms
+	RetryMax     time.Duration // 30 s
+	Step         time.Duration // bound of one step; 30 s
+	Read         time.Duration // bound of one read; 10 s
+}
+
+// Guard are the settings of what keeps a broken database from emptying the fabric.
+type Guard struct {
+	Window  time.Duration // guard_window
+	Percent int           // guard_percent: held when more than this share of the announced keys …
+	Min     int           // guard_min: … and at least this many are unexplained; 0: this class is never held
+	Hold    time.Duration // guard_hold: time after which the same set is released; 0: only by hand
+	Recheck time.Duration // how often evidence is asked for again while keys are held; 5 s
+}
+
+func (t Timers) withDefaults() Timers {
+	setDefault(&t.Debounce, 5*time.Millisecond)
+	setDefault(&t.RetryMin, 100*time.Millisecond)
+	setDefault(&t.RetryMax, 30*time.Second)
+	setDefault(&t.Step, 30*time.Second)
+	setDefault(&t.Read, 10*time.Second)
+	return t
+}
+
+func (g Guard) withDefaults() Guard {
+	setDefault(&g.Recheck, 5*time.Second)
+	return g
+}
+
+func setDefault(d *time.Duration, v time.Duration) {
+	if *d == 0 {
+		*d = v
+	}
+}

@@ -1,0 +1,89 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"ovnbgp/internal/plan"
+	"ovnbgp/internal/status"
+)
+
+// preview is a round that runs nothing: each step is taken to work, so nothing is withheld but by an unread carrier.
+// It judges with a copy of the guard and keeps no books.
+func (l *Loop[I, S]) preview(ctx context.Context) (plan.Preview, error) {
+	r := &round[I, S]{Loop: l, start: time.Now(), dry: true, gone: map[string]string{}}
+	if err := r.read(ctx); err != nil {
+		return plan.Preview{}, err
+	}
+	guard := l.guard.clone()
+	todo := r.planCarriers(ctx)
+	var deletes []task
+	for i, a := range r.opts.Announcers {
+		if r.told[i].err != nil {
+			continue
+		}
+		steps, err := r.plan(ctx, a, r.want)
+		if err != nil {
+			r.told[i].err = err
+			continue
+		}
+		for _, t := range steps {
+			if t.Verb == plan.Delete {
+				deletes = append(deletes, t)
+			} else if r.mayAnnounce(t, nil) {
+				todo = append(todo, t)
+			}
+		}
+	}
+	r.verdict = guard.judge(r.inquiry(), r.evidence(ctx))
+	for _, t := range deletes {
+		if !touches(t, r.verdict.held) {
+			todo = append(todo, t)
+		}
+	}
+	todo = append(todo, r.foreseeClears()...)
+	todo = append(todo, r.databaseStep(r.verdict)...)
+	return plan.Preview{Steps: planned(todo), Problems: r.problems(guard.report())}, ctx.Err()
+}
+
+// foreseeClears lists the carriers that could be deleted after the withdrawals have worked.
+func (r *round[I, S]) foreseeClears() []task {
+	left := maps.Clone(r.wanted)
+	maps.Copy(left, r.verdict.held)
+	var clears []task
+	for _, t := range r.clears {
+		if !touches(t, r.verdict.held) && (!r.opts.Rules.ClearLast || r.mayClear(t, left)) {
+			clears = append(clears, t)
+		}
+	}
+	return clears
+}
+
+func planned(tasks []task) []plan.Planned {
+	list := make([]plan.Planned, len(tasks))
+	for i, t := range tasks {
+		list[i] = plan.Planned{Subsystem: t.subsystem, Verb: t.Verb, Object: t.Object, Why: t.Why, Serves: t.Serves}
+	}
+	return list
+}
+
+// problems words what a preview leaves out.
+func (r *round[I, S]) problems(held *status.Held) []string {
+	var list []string
+	for _, a := range r.opts.Carriers {
+		if err := r.unread[a.Name()]; err != nil {
+			list = append(list, problem(a.Name(), err))
+		}
+	}
+	for i, a := range r.opts.Announcers {
+		if err := r.told[i].err; err != nil {
+			list = append(list, problem(a.Name(), err))
+		}
+	}
+	if held != nil {
+		list = append(list, fmt.Sprintf("%s; to let them go: %s", status.HeldText(held), held.Accept))
+	}
+	return list
+}

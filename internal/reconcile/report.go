@@ -1,0 +1,123 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/status"
+)
+
+// close keeps what came of a round: in the books, the metrics and the report.
+func (r *round[I, S]) close(ctx context.Context, err error) {
+	gate := !r.computed
+	took := time.Since(r.start)
+	var known, database string
+	if !gate && r.opts.Database != nil {
+		known, database = r.opts.Database(r.in)
+	}
+	if gate {
+		r.books.gate(err, known, database)
+	} else {
+		r.books.gate(nil, known, database)
+	}
+	entry := status.Round{At: r.start.UTC(), Seconds: took.Seconds(), Steps: r.steps, Failed: r.books.failures,
+		Result: r.result(ctx, err, gate)}
+	for _, t := range r.arrivals.triggers {
+		entry.Triggers = append(entry.Triggers, string(t))
+	}
+	r.books.round(entry, took)
+	if first := r.arrivals.first; !first.IsZero() && len(r.steps) > 0 {
+		r.opts.Metrics.Applied.Observe(time.Since(first).Seconds())
+	}
+	report := r.makeReport(gate)
+	report.Judge()
+	r.report.Store(&report)
+}
+
+// makeReport makes the report of this round. When the gate is closed, what is announced and wanted is what it was.
+func (r *round[I, S]) makeReport(gate bool) status.Report {
+	old := r.report.Load()
+	report := status.Report{
+		Version: r.opts.Version, Time: time.Now().UTC(), Source: r.books.source,
+		Rounds: append([]status.Round(nil), r.books.rounds...), LastGood: r.books.lastGood,
+		Wanted: old.Wanted, Announced: old.Announced, Decisions: old.Decisions, Counts: old.Counts,
+		Withheld: old.Withheld, Held: old.Held, Subsystems: old.Subsystems,
+	}
+	if gate {
+		report.Troubles, report.MoreTroubles = old.Troubles, old.MoreTroubles
+		return report
+	}
+	announced := r.announced()
+	report.Wanted, report.Announced = len(r.wanted), announced.sorted()
+	report.Withheld, report.Held = r.withheld.sorted(), r.guard.report()
+	report.Decisions = reasons(r.decisions)
+	report.Troubles, report.MoreTroubles = r.books.objects()
+	report.Subsystems = r.subsystems()
+	report.Counts = nil
+	if r.opts.Count != nil {
+		for _, c := range r.opts.Count(r.want) {
+			c.Troubled = r.books.troubled(c.Subsystem, c.Kind)
+			report.Counts = append(report.Counts, c)
+		}
+	}
+	r.measureRoutes(announced)
+	return report
+}
+
+func (r *round[I, S]) subsystems() []status.Subsystem {
+	var list []status.Subsystem
+	for _, a := range r.opts.Carriers {
+		list = append(list, subsystem(a.Name(), status.Carrier, r.unread[a.Name()]))
+	}
+	for i, a := range r.opts.Announcers {
+		list = append(list, subsystem(a.Name(), status.Announcer, r.told[i].err))
+	}
+	return list
+}
+
+func subsystem(name string, role status.Role, err error) status.Subsystem {
+	s := status.Subsystem{Name: name, Role: role, Read: err == nil}
+	if err != nil {
+		s.Err = err.Error()
+	}
+	return s
+}
+
+// measureRoutes sets the gauges of what is wanted, announced and suppressed.
+func (r *round[I, S]) measureRoutes(announced set) {
+	m := r.opts.Metrics
+	for gauge, keys := range map[*prometheus.GaugeVec]set{m.Desired: r.wanted, m.RoutesApplied: announced} {
+		gauge.Reset()
+		for k := range keys {
+			vrf, afi := splitKey(k)
+			gauge.WithLabelValues(afi, vrf).Inc()
+		}
+	}
+	m.Suppressed.Reset()
+	for _, d := range r.decisions {
+		if d.Verdict == model.Suppressed {
+			m.Suppressed.WithLabelValues(d.Reason).Inc()
+		}
+	}
+}
+
+// splitKey returns the VRF of an announcement's key and its address family, "ipv4" or "ipv6".
+func splitKey(key string) (vrf, afi string) {
+	vrf, prefix, _ := strings.Cut(key, " ")
+	p, err := netip.ParsePrefix(prefix)
+	if err == nil && p.Addr().Is6() {
+		return vrf, "ipv6"
+	}
+	return vrf, "ipv4"
+}
+
+// problem words what a preview could not plan.
+func problem(subsystem string, err error) string {
+	return fmt.Sprintf("%s cannot be read, its steps are not known: %v", subsystem, err)
+}

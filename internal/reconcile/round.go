@@ -1,0 +1,177 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/plan"
+)
+
+// set is a set of announcement keys.
+type set map[string]bool
+
+func setOf(keys []string) set {
+	s := make(set, len(keys))
+	for _, k := range keys {
+		s[k] = true
+	}
+	return s
+}
+
+func (s set) sorted() []string { return slices.Sorted(maps.Keys(s)) }
+
+// round is one run: what was read, what was found, what is left to do. It is thrown away at its end.
+type round[I any, S State[S]] struct {
+	*Loop[I, S]
+	arrivals arrivals
+	start    time.Time
+
+	dry      bool // a preview: nothing is run, nothing is kept
+	computed bool // the source was read
+
+	in        I
+	want      S
+	wanted    set
+	decisions []model.Decision
+
+	told []told // by announcer, in the order of Options.Announcers
+
+	// unread names the carriers whose actual state is not known; nothing may be concluded from them.
+	unread map[string]error
+	// gone says of wanted keys which carrier is not in place.
+	gone map[string]string
+	// withheld are the wanted keys that must not be announced now.
+	withheld set
+	clears   []task // deletes of carriers
+	verdict  verdict
+	errs     []error
+	steps    map[plan.Verb]int
+	waiting  bool // something is left that no error stands for
+}
+
+// told is what one announcer tells the world.
+type told struct {
+	keys set
+	err  error
+}
+
+// task is a step with the name of its subsystem.
+type task struct {
+	subsystem string
+	plan.Step
+}
+
+// round runs one round and keeps what came of it. The error joins all that failed.
+func (l *Loop[I, S]) round(ctx context.Context, a arrivals) error {
+	r := &round[I, S]{Loop: l, arrivals: a, start: time.Now(), steps: map[plan.Verb]int{}}
+	l.books.open()
+	err := r.run(ctx)
+	r.settle(err == nil && !r.waiting)
+	r.close(ctx, err)
+	return err
+}
+
+// errGate marks that the source could not be read: no decision could be made.
+var errGate = errors.New("nothing is changed until the source can be read")
+
+// run is the order of things: build, announce, withdraw, clear. See Rules.
+func (r *round[I, S]) run(ctx context.Context) error {
+	if err := r.read(ctx); err != nil {
+		return err
+	}
+	r.build(ctx)
+	r.withhold()
+	deletes := r.announce(ctx)
+	r.withdraw(ctx, deletes)
+	r.clear(ctx)
+	r.acceptDatabase(ctx)
+	return errors.Join(append(r.errs, ctx.Err())...)
+}
+
+// read reads the source, decides, and asks the announcers what they tell now.
+func (r *round[I, S]) read(ctx context.Context) error {
+	err := bounded(ctx, r.opts.Timers.Read, func(ctx context.Context) (err error) {
+		r.in, err = r.opts.Source.Snapshot(ctx)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", errGate, err)
+	}
+	r.computed = true
+	r.want, r.decisions = r.opts.Compute(r.in)
+	r.wanted = setOf(r.want.Keys())
+	r.hear(ctx)
+	return nil
+}
+
+// hear reads what every announcer tells the world now.
+func (r *round[I, S]) hear(ctx context.Context) {
+	r.told = make([]told, len(r.opts.Announcers))
+	for i, a := range r.opts.Announcers {
+		var keys []string
+		err := bounded(ctx, r.opts.Timers.Read, func(ctx context.Context) (err error) {
+			keys, err = a.Announced(ctx)
+			return err
+		})
+		r.told[i] = told{keys: setOf(keys), err: err}
+		r.noteRead(a.Name(), err)
+	}
+}
+
+// noteRead keeps that an applier could not be read.
+func (r *round[I, S]) noteRead(subsystem string, err error) {
+	if err == nil {
+		return
+	}
+	r.errs = append(r.errs, fmt.Errorf("read %s: %w", subsystem, err))
+	if !r.dry {
+		r.books.unread(subsystem, err)
+	}
+}
+
+// announced returns every key that any announcer tells.
+func (r *round[I, S]) announced() set {
+	all := set{}
+	for _, t := range r.told {
+		maps.Copy(all, t.keys)
+	}
+	return all
+}
+
+// allTold tells whether every announcer could be read.
+func (r *round[I, S]) allTold() bool {
+	return !slices.ContainsFunc(r.told, func(t told) bool { return t.err != nil })
+}
+
+// everywhere tells whether the world is told the key by every announcer that could be read. A key that only some
+// tell has not reached the world: taking it back is no flap.
+func (r *round[I, S]) everywhere(key string) bool {
+	return !slices.ContainsFunc(r.told, func(t told) bool { return t.err == nil && !t.keys[key] })
+}
+
+// do runs a step. One that has begun is finished even if the context ends; none is begun after that.
+func (r *round[I, S]) do(ctx context.Context, t task) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := bounded(context.WithoutCancel(ctx), r.opts.Timers.Step, t.Do)
+	if err == nil {
+		r.steps[t.Verb]++
+		r.books.worked(t, r.isDrift())
+		return nil
+	}
+	err = fmt.Errorf("%s: %w", t.Step, err)
+	r.errs = append(r.errs, fmt.Errorf("%s: %w", t.subsystem, err))
+	r.books.failed(t, err)
+	return err
+}
+
+// isDrift tells whether only another hand can be the cause of what this round changes.
+func (r *round[I, S]) isDrift() bool {
+	return !slices.ContainsFunc(r.arrivals.triggers, func(t Trigger) bool { return t != Drift && t != Timer })
+}
