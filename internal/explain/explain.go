@@ -1,0 +1,197 @@
+// Package explain answers why an address is, or is not, announced by this node. It joins what the databases say,
+// what was decided and, where the agent runs, how that went, into four questions in their order: is it known,
+// wanted, built, announced? The first that is not answered with yes is the reason. Start at Address.
+package explain
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"text/tabwriter"
+
+	"ovnbgp/internal/config"
+	"ovnbgp/internal/desired"
+	"ovnbgp/internal/model"
+)
+
+// Result is the answer to one question.
+type Result string
+
+// Results. Moot says that the question does not arise: what is not wanted need not be built.
+const (
+	Yes     Result = "yes"
+	No      Result = "no"
+	Unknown Result = "unknown"
+	Moot    Result = "-"
+)
+
+// Check is one question, its answer and what proves it.
+type Check struct {
+	Question string `json:"question"` // "known", "wanted", "built", "announced"
+	Result   Result `json:"result"`
+	Text     string `json:"text,omitempty"`
+}
+
+// Answer is all that can be said about one address.
+type Answer struct {
+	Address netip.Addr `json:"address"`
+	Key     string     `json:"key"`
+	Checks  []Check    `json:"checks"` // known, wanted, built, announced
+	// Why is the sentence that answers the question, and Fix what an operator could do about it.
+	Why string `json:"why"`
+	Fix string `json:"fix,omitempty"`
+	// Node is the host or chassis that has, or should have, the address.
+	Node string `json:"node,omitempty"`
+	// Decisions are all that concern the address, the deciding one first.
+	Decisions []model.Decision `json:"decisions"`
+	Objects   []Object         `json:"objects,omitempty"`
+}
+
+// Object is something that carries or announces an address, and how it fares.
+type Object struct {
+	Text  string `json:"text"`            // in its subsystem's words: "route 203.0.113.9/32 dev br-ex table 17900"
+	OK    bool   `json:"ok"`              // it is there as it should be
+	State string `json:"state"`           // "in place", "failed", "withheld", …
+	Error string `json:"error,omitempty"` // why not
+}
+
+// Status is what a running agent knows of one announcement.
+type Status struct {
+	// Objects are those that serve the address.
+	Objects []Object
+	// Announced tells whether the world is told of it now; nil when that could not be read.
+	Announced *bool
+	// Held is set when the guard keeps the announcement though it is not wanted any more: the reason.
+	Held string
+}
+
+// Address answers for one address. status may be nil: then the agent was not asked, and whether the address is
+// built and announced is unknown.
+func Address(in desired.Input, c config.Node, a netip.Addr, status *Status) Answer {
+	d := desired.Why(in, c, a)
+	answer := Answer{Address: a, Key: d.Key, Node: d.Node, Decisions: decisions(in, c, d)}
+	if status != nil {
+		answer.Objects = status.Objects
+	}
+	answer.Checks = []Check{known(d), wanted(d), built(d, status), announced(d, status)}
+	answer.Why, answer.Fix = why(answer.Checks, d)
+	return answer
+}
+
+// decisions puts the deciding one first and the others of the address behind it.
+func decisions(in desired.Input, c config.Node, first model.Decision) []model.Decision {
+	_, all := desired.Node(in, c)
+	all = slices.DeleteFunc(all, func(d model.Decision) bool { return d.Address != first.Address || d == first })
+	return append([]model.Decision{first}, all...)
+}
+
+func known(d model.Decision) Check {
+	if d.Verdict == model.Unknown {
+		return Check{"known", No, d.Text}
+	}
+	return Check{"known", Yes, d.Row}
+}
+
+func wanted(d model.Decision) Check {
+	c := Check{Question: "wanted", Result: No, Text: d.Text}
+	switch d.Verdict {
+	case model.Announced:
+		c.Result = Yes
+	case model.Elsewhere:
+		c.Text += ": not this node's"
+	case model.Unknown:
+		c.Result, c.Text = Moot, ""
+	case model.Suppressed, model.Unplaced:
+	}
+	return c
+}
+
+func built(d model.Decision, s *Status) Check {
+	c := Check{Question: "built", Result: Moot}
+	switch {
+	case d.Verdict != model.Announced:
+		return c
+	case s == nil:
+		c.Result, c.Text = Unknown, "the agent was not asked"
+		return c
+	case len(s.Objects) == 0:
+		c.Result, c.Text = Unknown, "the agent has said nothing of it yet"
+		return c
+	}
+	for _, o := range s.Objects {
+		if !o.OK {
+			c.Result, c.Text = No, describe(o)
+			return c
+		}
+	}
+	c.Result, c.Text = Yes, fmt.Sprintf("%d objects in place", len(s.Objects))
+	return c
+}
+
+func describe(o Object) string {
+	text := o.Text + ": " + o.State
+	if o.Error != "" {
+		text += ": " + o.Error
+	}
+	return text
+}
+
+func announced(d model.Decision, s *Status) Check {
+	c := Check{Question: "announced", Result: Moot}
+	switch {
+	case s == nil && d.Verdict != model.Announced:
+		return c
+	case s == nil:
+		c.Result, c.Text = Unknown, "the agent was not asked"
+	case s.Announced == nil:
+		c.Result, c.Text = Unknown, "what is announced could not be read"
+	case *s.Announced:
+		c.Result, c.Text = Yes, d.Key
+		if s.Held != "" {
+			c.Text = "held: " + s.Held
+		}
+	default:
+		c.Result = No
+	}
+	return c
+}
+
+// why is the first thing that is not as it should be, else the reason of the announcement.
+func why(checks []Check, d model.Decision) (text, fix string) {
+	if d.Verdict != model.Announced {
+		return d.Text, d.Fix
+	}
+	for _, c := range checks[2:] {
+		switch {
+		case c.Result == No && c.Question == "built":
+			return "not built: " + c.Text, ""
+		case c.Result == No:
+			return "built, and not announced yet", ""
+		}
+	}
+	return d.Text, d.Fix
+}
+
+// Write prints the answer for people.
+func (a Answer) Write(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, a.Address)
+	for _, c := range a.Checks {
+		fmt.Fprintf(tw, "  %s\t%s\t%s\n", c.Question, c.Result, c.Text)
+	}
+	fmt.Fprintf(tw, "  why\t\t%s\n", a.Why)
+	if a.Fix != "" {
+		fmt.Fprintf(tw, "  fix\t\t%s\n", a.Fix)
+	}
+	if a.Node != "" {
+		fmt.Fprintf(tw, "  node\t\t%s\n", a.Node)
+	}
+	for _, d := range a.Decisions[1:] {
+		fmt.Fprintf(tw, "  also\t%s\t%s [%s]\n", d.Verdict, d.Text, d.Row)
+	}
+	for _, o := range a.Objects {
+		fmt.Fprintf(tw, "  object\t%s\t%s\n", o.State, o.Text)
+	}
+	return tw.Flush()
+}
