@@ -22,6 +22,7 @@ type guard struct {
 	answers  map[string]answer    // what the whole database said of keys, while they are announced and unwanted
 	departed map[string]departure // keys that the world was told within the window and is told no more
 	previous set                  // announced at the last look
+	looked   time.Time            // when that was
 	loose    set                  // unexplained keys that were let go at the last look
 	released set                  // let go by an operator or by time, until they are gone
 
@@ -142,10 +143,10 @@ func (g *guard) departures(q inquiry) {
 	if q.complete {
 		for k := range g.previous {
 			if !q.announced[k] {
-				g.departed[k] = departure{at: q.now, unexplained: g.loose[k]}
+				g.departed[k] = departure{at: g.looked, unexplained: g.loose[k]}
 			}
 		}
-		g.previous = q.announced
+		g.previous, g.looked = q.announced, q.now
 	}
 	maps.DeleteFunc(g.departed, func(k string, d departure) bool {
 		return q.announced[k] || q.wanted[k] || q.now.Sub(d.at) > g.cfg.Window
