@@ -1,0 +1,172 @@
+package frr
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Daemons are FRR's real zebra and bgpd, in namespaces of their own: nothing they do reaches the host. VRFs are
+// network namespaces there ("zebra -n"), so that leaks can be watched on a kernel without VRF devices.
+type Daemons struct {
+	Dir string // holds zebra.vty and bgpd.vty
+
+	t    testing.TB
+	do   chan func()
+	bgpd *exec.Cmd
+}
+
+// daemonDir is where Debian, Fedora and the project's own packages put the daemons.
+const daemonDir = "/usr/lib/frr"
+
+// StartDaemons starts zebra and bgpd and waits until they answer. They end with the test.
+func StartDaemons(t testing.TB) *Daemons {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, for namespaces of its own")
+	}
+	dir, err := os.MkdirTemp("", "frr") // short: a socket's path has at most 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	frr, err := user.Lookup("frr")
+	if err != nil {
+		t.Fatalf("FRR is not installed (make deps): %v", err)
+	}
+	uid, _ := strconv.Atoi(frr.Uid)
+	gid, _ := strconv.Atoi(frr.Gid)
+	if err := os.Chown(dir, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	d := &Daemons{Dir: dir, t: t, do: make(chan func())}
+	go d.thread()
+	t.Cleanup(func() { close(d.do) })
+	d.inside(d.isolate)
+	zebra := d.start("zebra", "-n")
+	t.Cleanup(func() { stop(zebra) })
+	d.StartBGP()
+	t.Cleanup(d.StopBGP)
+	return d
+}
+
+// thread runs what must run inside the namespaces, on a thread that is thrown away afterwards.
+func (d *Daemons) thread() {
+	runtime.LockOSThread()
+	for f := range d.do {
+		f()
+	}
+}
+
+func (d *Daemons) inside(f func() error) {
+	d.t.Helper()
+	done := make(chan error)
+	d.do <- func() { done <- f() }
+	if err := <-done; err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// isolate moves the thread into new namespaces, with a /run/netns of its own.
+func (d *Daemons) isolate() error {
+	if err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("new namespaces: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("private mounts: %w", err)
+	}
+	if err := unix.Mount("tmpfs", "/run", "tmpfs", 0, ""); err != nil {
+		return fmt.Errorf("private /run: %w", err)
+	}
+	if err := os.Mkdir("/run/netns", 0o755); err != nil {
+		return err
+	}
+	return exec.Command("ip", "link", "set", "lo", "up").Run()
+}
+
+// IP runs "ip" in the daemons' namespaces.
+func (d *Daemons) IP(arguments ...string) {
+	d.t.Helper()
+	d.inside(func() error {
+		out, err := exec.Command("ip", arguments...).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("ip %q: %w: %s", arguments, err, out)
+		}
+		return nil
+	})
+}
+
+// AddVRF makes a VRF with a device to hold addresses, and DelVRF takes it away.
+func (d *Daemons) AddVRF(name, device string) {
+	d.t.Helper()
+	d.IP("netns", "add", name)
+	d.IP("link", "add", device, "type", "veth", "peer", "name", device+"-peer")
+	d.IP("link", "set", device+"-peer", "up")
+	d.IP("link", "set", device, "netns", name)
+	d.IP("-n", name, "link", "set", device, "up")
+}
+
+// DelVRF deletes the VRF and all that is in it.
+func (d *Daemons) DelVRF(name string) {
+	d.t.Helper()
+	d.IP("netns", "del", name)
+}
+
+// StartBGP starts bgpd with an empty configuration, as after a crash.
+func (d *Daemons) StartBGP() {
+	d.t.Helper()
+	d.bgpd = d.start("bgpd", "-p", "0")
+}
+
+// StopBGP ends bgpd at once.
+func (d *Daemons) StopBGP() {
+	if d.bgpd != nil {
+		stop(d.bgpd)
+		d.bgpd = nil
+	}
+}
+
+func (d *Daemons) start(name string, more ...string) *exec.Cmd {
+	d.t.Helper()
+	socket := filepath.Join(d.Dir, name+".vty")
+	_ = os.Remove(socket)
+	arguments := append([]string{"-f", "/dev/null", "-i", filepath.Join(d.Dir, name+".pid"),
+		"-z", filepath.Join(d.Dir, "zserv.api"), "--vty_socket", d.Dir, "-P", "0"}, more...)
+	cmd := exec.Command(filepath.Join(daemonDir, name), arguments...)
+	cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
+	// Started with the thread's namespaces. The kernel kills it with the test's process, however that ends;
+	// Pdeathsig is about the starting thread, which lives as long as the test.
+	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
+	d.inside(func() error {
+		if err := cmd.Start(); err != nil {
+			return fmt.Errorf("FRR is not installed (make deps): %w", err)
+		}
+		return nil
+	})
+	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(10 * time.Millisecond) {
+		conn, err := net.Dial("unix", socket)
+		if err == nil {
+			_ = conn.Close()
+			return cmd
+		}
+		if time.Now().After(deadline) {
+			stop(cmd)
+			d.t.Fatalf("%s does not answer: %v", name, err)
+		}
+	}
+}
+
+func stop(cmd *exec.Cmd) {
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait() // it ends by the signal; nothing to learn
+}
