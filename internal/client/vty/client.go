@@ -187,17 +187,16 @@ func (c *Client) run(ctx context.Context, command string) ([]byte, error) {
 		return nil, fmt.Errorf("%q: %w", command, err)
 	}
 	conn := c.conn
-	deadline, _ := ctx.Deadline()
-	err := conn.SetDeadline(deadline)                                                // the zero time is no deadline
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // fails only on a closed one
-	defer stop()
+	// Interrupting is the only use of the deadline. Setting it fails only on a closed connection.
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	var out []byte
 	var status Status
-	if err == nil {
-		_, err = conn.Write(append([]byte(command), 0))
-	}
+	_, err := conn.Write(append([]byte(command), 0))
 	if err == nil {
 		out, status, err = answer(c.in)
+	}
+	if !stop() && err == nil {
+		err = c.close() // the answer was in time, and the next command must not meet the deadline
 	}
 	if err != nil {
 		_ = c.close() // the error at hand says more
