@@ -14,12 +14,6 @@ import (
 	"ovnbgp/internal/model"
 )
 
-// rtTablesFiles are read in iproute2's order: what the distribution ships, then what the node has. The old agent
-// appended its bridges' tables to the second.
-func rtTablesFiles() []string {
-	return []string{"/usr/share/iproute2/rt_tables", "/etc/iproute2/rt_tables"}
-}
-
 // readRTTables merges the files, later lines last. A file that is not there has no lines.
 func readRTTables(files []string) ([]model.RTTable, error) {
 	byName := map[string]uint32{}

@@ -1,0 +1,96 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+
+	"ovnbgp/internal/explain"
+	"ovnbgp/internal/plan"
+	"ovnbgp/internal/status"
+)
+
+// ErrNoAgent says that no agent answers on the socket.
+var ErrNoAgent = errors.New("no agent answers")
+
+// Client asks the agent of this node.
+type Client struct {
+	socket string
+	http   http.Client
+}
+
+// NewClient returns a client of the agent that listens on a socket.
+func NewClient(socket string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}
+	return &Client{socket: socket, http: http.Client{Transport: &http.Transport{DialContext: dial}}}
+}
+
+// Status asks how it goes.
+func (c *Client) Status(ctx context.Context) (r status.Report, err error) {
+	return r, c.call(ctx, http.MethodGet, statusPath, nil, &r)
+}
+
+// Plan asks what a round would do now.
+func (c *Client) Plan(ctx context.Context) (p plan.Preview, err error) {
+	return p, c.call(ctx, http.MethodGet, planPath, nil, &p)
+}
+
+// Explain asks why an address is, or is not, announced.
+func (c *Client) Explain(ctx context.Context, address string) (a explain.Answer, err error) {
+	return a, c.call(ctx, http.MethodGet, explainPath+"?address="+url.QueryEscape(address), nil, &a)
+}
+
+// Sync asks for a full round, and returns the status after it.
+func (c *Client) Sync(ctx context.Context, ask SyncRequest) (r status.Report, err error) {
+	return r, c.call(ctx, http.MethodPost, syncPath, ask, &r)
+}
+
+// Snapshot asks for all that decisions depend on.
+func (c *Client) Snapshot(ctx context.Context) (raw json.RawMessage, err error) {
+	return raw, c.call(ctx, http.MethodGet, snapshotPath, nil, &raw)
+}
+
+func (c *Client) call(ctx context.Context, method, path string, body, into any) error {
+	var reader io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		reader = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://agent"+path, reader)
+	if err != nil {
+		return err
+	}
+	response, err := c.http.Do(request)
+	switch {
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w on %s: is it running?", ErrNoAgent, c.socket)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%s: permission denied: be root or of the socket's group", c.socket)
+	case err != nil:
+		return fmt.Errorf("ask the agent: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		var f failure
+		if err := json.NewDecoder(response.Body).Decode(&f); err != nil {
+			return fmt.Errorf("the agent answered %s", response.Status)
+		}
+		return errors.New(f.Error)
+	}
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		return fmt.Errorf("the agent's answer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+// Package host reads what the node itself says: its name, the names of its routing tables, and which tables are in
+// use. It writes nothing. Start at Source.Snapshot.
+package host
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"ovnbgp/internal/client/netlink"
+	"ovnbgp/internal/model"
+)
+
+// Kernel is where links, routes and rules are read.
+type Kernel interface {
+	Actual(context.Context) (netlink.Actual, error)
+}
+
+// Source reads a node.
+type Source struct {
+	Kernel Kernel
+	// RTTables are the files that name routing tables, in the order they are read.
+	RTTables []string
+}
+
+// New returns a source that reads tables' names where iproute2 does: what the distribution ships, then the node's
+// own file, to which the old agent appended its bridges' tables.
+func New(kernel Kernel, ownRTTables string) *Source {
+	return &Source{Kernel: kernel, RTTables: []string{"/usr/share/iproute2/rt_tables", ownRTTables}}
+}
+
+// Snapshot reads the node now.
+func (s *Source) Snapshot(ctx context.Context) (model.Host, error) {
+	name, err := os.Hostname()
+	if err != nil {
+		return model.Host{}, fmt.Errorf("host name: %w", err)
+	}
+	names, err := readRTTables(s.RTTables)
+	if err != nil {
+		return model.Host{}, fmt.Errorf("names of routing tables: %w", err)
+	}
+	actual, err := s.Kernel.Actual(ctx)
+	if err != nil {
+		return model.Host{}, fmt.Errorf("kernel: %w", err)
+	}
+	return model.Host{Name: name, RTTables: names, Tables: tablesInUse(actual), BridgeTables: bridgeTables(actual)}, nil
+}
+
+// tablesInUse lists the tables that a rule looks up or that belong to a VRF device.
+func tablesInUse(a netlink.Actual) []uint32 {
+	used := map[uint32]bool{}
+	for _, r := range a.Rules {
+		if r.Table != 0 {
+			used[r.Table] = true
+		}
+	}
+	for _, l := range a.Links {
+		if l.Table != 0 {
+			used[l.Table] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(used))
+}
+
+// bridgeTables finds the tables given to bridges before: in each of them stands a default route of ours to its
+// bridge. Where there are several, which no agent makes, the lowest number counts.
+func bridgeTables(a netlink.Actual) []model.RTTable {
+	names := make(map[int]string, len(a.Links))
+	for _, l := range a.Links {
+		names[l.Index] = l.Name
+	}
+	found := map[string]uint32{}
+	for _, r := range a.Routes {
+		name := names[r.LinkIndex]
+		if r.Protocol != model.Protocol || r.Dst.Bits() != 0 || r.Gateway.IsValid() || name == "" {
+			continue
+		}
+		if before, ok := found[name]; !ok || r.Table < before {
+			found[name] = r.Table
+		}
+	}
+	tables := make([]model.RTTable, 0, len(found))
+	for name, id := range found {
+		tables = append(tables, model.RTTable{ID: id, Name: name})
+	}
+	slices.SortFunc(tables, func(a, b model.RTTable) int { return cmp.Compare(a.Name, b.Name) })
+	return tables
+}
