@@ -332,4 +332,3 @@ func (c *Client) change(method string, d *Decoder) error {
 	}
 	return err
 }
-

@@ -226,7 +226,7 @@ func (d *Decoder) hex4() rune {
 	}
 	n, err := strconv.ParseUint(string(digits[:]), 16, 16)
 	if err != nil {
-		d.fail("bad \\u escape %q", digits)
+		d.fail("bad \\u escape %q", digits[:])
 	}
 	return rune(n)
 }
