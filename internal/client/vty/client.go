@@ -43,7 +43,23 @@ func (e *StatusError) Error() string {
 	if said == "" {
 		said = "nothing"
 	}
-	return fmt.Sprintf("%q: status %d, FRR said: %s", e.Command, e.Status, said)
+	command, secret := redact(e.Command)
+	if secret != "" {
+		said = strings.ReplaceAll(said, secret, hidden)
+	}
+	return fmt.Sprintf("%q: status %d, FRR said: %s", command, e.Status, said)
+}
+
+const hidden = "(hidden)"
+
+// redact takes out what follows the word password: errors end in logs.
+func redact(command string) (shown, secret string) {
+	const word = "password "
+	before, secret, found := strings.Cut(command, word)
+	if !found || secret == "" {
+		return command, ""
+	}
+	return before + word + hidden, secret
 }
 
 // Client is a connection to one daemon. It is made when first needed and made again when the daemon has closed it.
@@ -164,14 +180,9 @@ func lost(err error) bool {
 }
 
 func (c *Client) dial(ctx context.Context) error {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", c.path)
+	conn, err := c.connect(ctx)
 	if err != nil {
-		var op *net.OpError
-		if errors.As(err, &op) {
-			err = op.Err // the path is said already
-		}
-		return err // "connect: no such file or directory"
+		return err
 	}
 	c.conn, c.in = conn, bufio.NewReaderSize(conn, 64<<10)
 	if _, err := c.run(ctx, "enable"); err != nil {
@@ -180,11 +191,40 @@ func (c *Client) dial(ctx context.Context) error {
 	return nil
 }
 
+func (c *Client) connect(ctx context.Context) (net.Conn, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", c.path)
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err // "connect: no such file or directory": the path is said by the caller
+	}
+	return conn, err
+}
+
+// Gone returns when the daemon ends: it opens a connection of its own, calls connected, and waits for the daemon to
+// close it. The error is why there was no connection, or that of the context.
+func (c *Client) Gone(ctx context.Context, connected func()) error {
+	conn, err := c.connect(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.path, err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	connected()
+	// The daemon says nothing unasked, so whatever ends the reading ends the connection.
+	_, _ = conn.Read(make([]byte, 1))
+	if err := conn.Close(); err != nil {
+		return fmt.Errorf("%s: %w", c.path, err)
+	}
+	return ctx.Err()
+}
+
 // run sends one command and reads its answer. When either fails midway the connection is closed: it could hold the
 // rest of the answer.
 func (c *Client) run(ctx context.Context, command string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("%q: %w", command, err)
+		shown, _ := redact(command)
+		return nil, fmt.Errorf("%q: %w", shown, err)
 	}
 	conn := c.conn
 	// Interrupting is the only use of the deadline. Setting it fails only on a closed connection.
@@ -203,7 +243,8 @@ func (c *Client) run(ctx context.Context, command string) ([]byte, error) {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return nil, fmt.Errorf("%q: %w", command, err)
+		shown, _ := redact(command)
+		return nil, fmt.Errorf("%q: %w", shown, err)
 	}
 	if status != OK {
 		return nil, &StatusError{Command: command, Status: status, Output: strings.TrimSpace(string(out))}

@@ -196,6 +196,40 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+func TestSecretsAreHidden(t *testing.T) {
+	c := vty.New(serve(t, func(command string) string {
+		if strings.Contains(command, "password") {
+			return "Unknown command: " + command + "\x00\x00\x00\x02"
+		}
+		return done
+	}))
+	defer c.Close()
+	err := c.Configure(t.Context(), []string{"neighbor 10.0.0.2 password s3cret"})
+	if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "neighbor 10.0.0.2") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestGone(t *testing.T) {
+	daemons := frr.StartDaemons(t)
+	c := vty.New(filepath.Join(daemons.Dir, "bgpd.vty"))
+	connected, gone := make(chan struct{}), make(chan error)
+	go func() { gone <- c.Gone(t.Context(), func() { close(connected) }) }()
+	<-connected
+	daemons.StopBGP()
+	if err := <-gone; err != nil {
+		t.Errorf("the daemon ended: %v", err)
+	}
+	if err := c.Gone(t.Context(), func() { t.Error("connected to a daemon that is down") }); err == nil {
+		t.Error("no error though there is no daemon")
+	}
+	daemons.StartBGP()
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := c.Gone(ctx, cancel); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
 func TestStrangeAnswer(t *testing.T) {
 	c := vty.New(serve(t, func(command string) string {
 		if command == "enable" {
