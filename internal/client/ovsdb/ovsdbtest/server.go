@@ -37,6 +37,33 @@ type Server struct {
 // ovsdb-server's command line.
 func Start(t testing.TB, schemaFile string, args ...string) *Server {
 	t.Helper()
+	s := create(t, schemaFile, args...)
+	run(t, "ovsdb-tool", "create", s.file(), schemaFile)
+	s.untilEnd(t)
+	return s
+}
+
+// StartCluster is Start with a database that is the first member of a cluster, and its leader.
+func StartCluster(t testing.TB, schemaFile string) *Server {
+	t.Helper()
+	s := create(t, schemaFile)
+	run(t, "ovsdb-tool", "create-cluster", s.file(), schemaFile, s.raft())
+	s.untilEnd(t)
+	return s
+}
+
+// Join starts one more member of the cluster.
+func (s *Server) Join(t testing.TB) *Server {
+	t.Helper()
+	other := &Server{Database: s.Database, dir: directory(t)}
+	run(t, "ovsdb-tool", "join-cluster", other.file(), s.Database, other.raft(), s.raft())
+	other.untilEnd(t)
+	run(t, "ovsdb-client", "wait", other.Endpoint(), s.Database, "connected")
+	return other
+}
+
+func create(t testing.TB, schemaFile string, args ...string) *Server {
+	t.Helper()
 	text, err := os.ReadFile(schemaFile)
 	if err != nil {
 		t.Fatalf("read schema (is the package installed?): %v", err)
@@ -45,18 +72,28 @@ func Start(t testing.TB, schemaFile string, args ...string) *Server {
 	if err := json.Unmarshal(text, &schema); err != nil {
 		t.Fatalf("parse %s: %v", schemaFile, err)
 	}
-	// Not t.TempDir: names of tests make paths that are too long for a socket.
+	return &Server{Database: schema.Name, dir: directory(t), args: args}
+}
+
+// directory is not t.TempDir: names of tests make paths that are too long for a socket.
+func directory(t testing.TB) string {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "ovsdb")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	s := &Server{Database: schema.Name, dir: dir, args: args}
-	run(t, "ovsdb-tool", "create", s.file(), schemaFile)
+	return dir
+}
+
+func (s *Server) untilEnd(t testing.TB) {
+	t.Helper()
 	s.Run(t)
 	t.Cleanup(func() { s.Stop(t) })
-	return s
 }
+
+// raft is the address that members of a cluster use among themselves.
+func (s *Server) raft() string { return "unix:" + filepath.Join(s.dir, "raft") }
 
 func (s *Server) file() string { return filepath.Join(s.dir, "db") }
 
