@@ -113,15 +113,7 @@ func (c *Cloud) natRow(ctx context.Context, fip *FloatingIP, p *Port, r *Router)
 	if err != nil {
 		return nil, err
 	}
-	row := ovsdb.Columns{
-		"type": "dnat_and_snat", "external_ip": fip.Address.String(), "logical_ip": fip.Fixed.String(),
-		"logical_port": ovsdb.Some(p.ID), "options": map[string]string{"stateless": "false"},
-		"external_ids": map[string]string{
-			"neutron:fip_external_mac": fip.MAC, "neutron:fip_id": fip.ID, "neutron:fip_network_id": n.ID,
-			"neutron:fip_port_id": p.ID, "neutron:revision_number": strconv.Itoa(fip.Revision),
-			"neutron:router_name": "neutron-" + r.ID,
-		},
-	}
+	row := fip.row(p, r, n)
 	distributed, err := c.distributed(ctx)
 	if err != nil || !distributed {
 		return row, err
@@ -136,6 +128,19 @@ func (c *Cloud) natRow(ctx context.Context, fip *FloatingIP, p *Port, r *Router)
 		row["external_mac"] = ovsdb.Some(fip.MAC)
 	}
 	return row, err
+}
+
+// row is what a NAT has in both modes.
+func (f *FloatingIP) row(p *Port, r *Router, external *Network) ovsdb.Columns {
+	return ovsdb.Columns{
+		"type": "dnat_and_snat", "external_ip": f.Address.String(), "logical_ip": f.Fixed.String(),
+		"logical_port": ovsdb.Some(p.ID), "options": map[string]string{"stateless": "false"},
+		"external_ids": map[string]string{
+			"neutron:fip_external_mac": f.MAC, "neutron:fip_id": f.ID, "neutron:fip_network_id": external.ID,
+			"neutron:fip_port_id": p.ID, "neutron:revision_number": strconv.Itoa(f.Revision),
+			"neutron:router_name": "neutron-" + r.ID,
+		},
+	}
 }
 
 // routerBetween finds the router that has an interface on one network and its gateway on the other.

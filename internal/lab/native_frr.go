@@ -3,14 +3,19 @@ package lab
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
 	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // frrDir is where Debian's packages put FRR's daemons.
@@ -256,25 +261,47 @@ func (n Node) Vtysh(ctx context.Context, command string) ([]byte, error) {
 	return n.Output(ctx, "vtysh", "-c", command)
 }
 
-// waitBGP waits until every chassis has both address families established with the leaf.
+// waitBGP waits until the leaf has the host routes of every chassis, and every chassis its default routes in the kernel:
+// a session that is established may not have exchanged anything yet.
 func (f *Fabric) waitBGP(ctx context.Context) error {
-	want := len(f.Topology.Chassis())
-	return poll(ctx, 60*time.Second, 300*time.Millisecond, func() error {
-		peers, err := f.Peers(ctx)
+	return poll(ctx, 60*time.Second, 200*time.Millisecond, func() error {
+		for _, n := range f.Chassis() {
+			if err := withLinks(n, hasDefaultRoutes); err != nil {
+				return err
+			}
+		}
+		table, err := f.LeafTable(ctx)
 		if err != nil {
 			return err
 		}
-		up := 0
-		for _, p := range peers {
-			if p.Established4 && p.Established6 {
-				up++
+		for _, n := range f.Chassis() {
+			for _, p := range n.Loopbacks {
+				if !slices.Contains(Announcers(table, p), n.Name) {
+					return fmt.Errorf("the leaf has no %s from %s", p, n.Name)
+				}
 			}
-		}
-		if up < want {
-			return fmt.Errorf("%d of %d sessions are established", up, want)
 		}
 		return nil
 	})
+}
+
+func hasDefaultRoutes(h *netlink.Handle) error {
+	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+		routes, err := h.RouteListFiltered(family, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
+		if err != nil {
+			return fmt.Errorf("list routes: %w", err)
+		}
+		if !slices.ContainsFunc(routes, func(r netlink.Route) bool {
+			if r.Dst == nil {
+				return true
+			}
+			bits, _ := r.Dst.Mask.Size()
+			return bits == 0
+		}) {
+			return errors.New("no default route yet")
+		}
+	}
+	return nil
 }
 
 // Peer is a session as the leaf sees it.

@@ -246,3 +246,26 @@ func addDefaultRoute(h *netlink.Handle, dev string, via netip.Addr) error {
 func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
+
+// SetUplink cuts a chassis from the leaf, or heals it, at the leaf's end: BGP and the overlay at once. The way to the OVN
+// databases stays.
+func (f *Fabric) SetUplink(node string, up bool) error {
+	n, err := f.Node(node)
+	if err != nil {
+		return err
+	}
+	if !n.Chassis() {
+		return fmt.Errorf("node %s has no uplink", node)
+	}
+	return withLinks(f.nodes[leafName], func(h *netlink.Handle) error {
+		link, err := h.LinkByName(node)
+		if err != nil {
+			return fmt.Errorf("link %s: %w", node, err)
+		}
+		if up {
+			// Setting a link down also downs the VLAN on it, and setting it up does not bring that back.
+			return errors.Join(h.LinkSetUp(link), configure(h, fmt.Sprintf("%s.%d", node, f.Topology.OverlayVLAN)))
+		}
+		return h.LinkSetDown(link)
+	})
+}

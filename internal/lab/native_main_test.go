@@ -9,6 +9,10 @@ import (
 
 // TestMain lets the test binary stand in for the program: nodes start os.Executable with `lab …`.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "agent" {
+		waitForSignal()
+		os.Exit(0)
+	}
 	if len(os.Args) > 2 && os.Args[1] == "lab" {
 		code, err := testCLI(context.Background(), os.Args[2:])
 		if err != nil {

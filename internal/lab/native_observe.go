@@ -44,17 +44,16 @@ func (f *Fabric) LeafTable(ctx context.Context) ([]Route, error) {
 	return all, nil
 }
 
-// parseTable reads `show bgp … json`. The leaf's links have their nodes' names, so a peer's interface names the node.
+// parseTable reads `show bgp … json`. A path of a neighbour names it by the host name that it told when the session began.
 func parseTable(text []byte) ([]Route, error) {
 	var table struct {
 		Routes map[string][]struct {
-			PeerID   string `json:"peerId"`
-			PathFrom string `json:"pathFrom"`
+			PeerID   string `json:"peerId"` // "(unspec)" for what the leaf has itself
 			Path     string `json:"path"`
 			Best     bool   `json:"bestpath"`
 			NextHops []struct {
-				IP    string `json:"ip"`
-				Scope string `json:"scope"`
+				IP       string `json:"ip"`
+				HostName string `json:"hostname"`
 			} `json:"nexthops"`
 		} `json:"routes"`
 	}
@@ -69,10 +68,10 @@ func parseTable(text []byte) ([]Route, error) {
 		}
 		for _, p := range paths {
 			r := Route{Prefix: prefix, Best: p.Best, ASPath: p.Path}
-			if p.PathFrom == "external" {
-				r.Node = p.PeerID
-			}
 			for _, hop := range p.NextHops {
+				if p.PeerID != "(unspec)" {
+					r.Node = hop.HostName
+				}
 				if a, err := netip.ParseAddr(hop.IP); err == nil {
 					r.NextHop = a
 				}
