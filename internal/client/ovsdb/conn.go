@@ -69,10 +69,9 @@ func (c *Conn) Read(b []byte) (int, error) {
 }
 
 // Close ends the connection, and every call that waits, and returns when nothing runs any more.
-func (c *Conn) Close() error {
+func (c *Conn) Close() {
 	c.end(net.ErrClosed)
 	<-c.done
-	return nil
 }
 
 // end closes the transport for a reason; the first reason counts.
@@ -82,7 +81,7 @@ func (c *Conn) end(reason error) {
 		c.err = reason
 	}
 	c.mu.Unlock()
-	c.nc.Close()
+	_ = c.nc.Close() // there is a reason already
 }
 
 // cause says why the connection ended.

@@ -58,7 +58,7 @@ func parseEndpoint(s string) (endpoint, error) {
 		}
 		return endpoint{network: "tcp", address: address, secure: kind == "ssl"}, nil
 	}
-	return endpoint{}, fmt.Errorf("endpoint %q: not unix:, tcp: or ssl:", s)
+	return endpoint{}, fmt.Errorf("endpoint %q is none of unix:, tcp: and ssl: endpoints", s)
 }
 
 // hostPort adds the default port where there is none.

@@ -176,7 +176,7 @@ func TestOlderServer(t *testing.T) {
 
 // A server that knows our last transaction sends what changed since: rows it does not mention stay.
 func TestResume(t *testing.T) {
-	server := newScripted(t, func(connection int, method string, params json.RawMessage) string {
+	server := newScripted(t, func(connection int, method string, _ json.RawMessage) string {
 		if method != "monitor_cond_since" {
 			return usual(method)
 		}

@@ -27,7 +27,6 @@ const patience = 20 * time.Second
 type Server struct {
 	Database string // name of the schema
 	dir      string
-	remotes  []string
 	args     []string
 	command  *exec.Cmd
 	exited   chan struct{}
@@ -82,7 +81,11 @@ func directory(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
 	return dir
 }
 
@@ -131,7 +134,9 @@ func (s *Server) Stop(t testing.TB) {
 	}
 	<-s.exited
 	s.command = nil
-	os.Remove(strings.TrimPrefix(s.Endpoint(), "unix:"))
+	if err := os.Remove(strings.TrimPrefix(s.Endpoint(), "unix:")); err != nil {
+		t.Logf("remove the socket: %v", err)
+	}
 }
 
 func (s *Server) control() string { return filepath.Join(s.dir, "ctl") }
