@@ -80,13 +80,29 @@ func (r *round[I, S]) inquiry() inquiry {
 		decisions: map[string]model.Decision{}}
 	for _, d := range r.decisions {
 		if d.Key != "" && q.announced[d.Key] && !q.wanted[d.Key] {
-			q.decisions[d.Key] = d
+			if before, known := q.decisions[d.Key]; !known || weight(d) > weight(before) {
+				q.decisions[d.Key] = d
+			}
 		}
 	}
 	if r.opts.Database != nil {
 		q.known, q.database = r.opts.Database(r.in)
 	}
 	return q
+}
+
+// weight says which of several decisions on a key counts: one that knows the address in another place, for it must
+// not be announced twice; else one that doubts.
+func weight(d model.Decision) int {
+	switch {
+	case d.Evidence == model.Explained && d.Verdict == model.Elsewhere:
+		return 3
+	case d.Evidence == model.Doubtful:
+		return 2
+	case d.Evidence == model.Explained:
+		return 1
+	}
+	return 0
 }
 
 // evidence returns how the guard asks the database; nil when there is none to ask.
