@@ -187,7 +187,7 @@ func (c *Client) session(ctx context.Context, endpoint string) (synced bool, err
 	if err != nil {
 		return false, err
 	}
-	defer s.conn.Close()
+	defer func() { _ = s.conn.Close() }()
 	go s.conn.probe(c.options.Probe, c.syncing.Load)
 	if err := s.begin(ctx); err != nil {
 		return false, fmt.Errorf("%s: %w", endpoint, err)

@@ -68,10 +68,12 @@ func (c *Conn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the connection, and every call that waits, and returns when nothing runs any more.
-func (c *Conn) Close() {
+// Close ends the connection, and every call that waits, and returns when nothing runs any more. Its error is
+// always nil.
+func (c *Conn) Close() error {
 	c.end(net.ErrClosed)
 	<-c.done
+	return nil
 }
 
 // end closes the transport for a reason; the first reason counts.

@@ -181,7 +181,7 @@ func (s *Server) Transact(t testing.TB, operations ...ovsdb.Operation) []ovsdb.R
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	results, err := conn.Transact(ctx, s.Database, operations...)
 	if err != nil {
 		t.Fatal(err)
