@@ -135,14 +135,14 @@ func (b *builder) flows() {
 	for _, s := range b.v.segments {
 		bridge := bridges[s.mapping.Bridge]
 		port := patchPort(bridge, s.localnet.Name)
-		if port.Name == "" && len(b.serves(onLocalnet, s.localnet.Name, 0)) == 0 {
-			continue
-		}
 		for family, ether := range map[model.Family]model.EtherType{4: model.EtherIPv4, 6: model.EtherIPv6} {
+			serves := b.serves(onLocalnet, s.localnet.Name, family)
+			if port.Name == "" && len(serves) == 0 {
+				continue
+			}
 			b.node.Flows = append(b.node.Flows, model.Flow{Bridge: s.mapping.Bridge, Priority: flowPriority,
 				EtherType: ether, InPort: port.Name, Localnet: s.localnet.Name, OFPort: port.OFPort, EthDst: bridge.MAC,
-				Why:    "what leaves " + b.v.networkName(s.localnet.Switch) + " is routed by this node",
-				Serves: b.serves(onLocalnet, s.localnet.Name, family)})
+				Why: "what leaves " + b.v.networkName(s.localnet.Switch) + " is routed by this node", Serves: serves})
 		}
 	}
 }

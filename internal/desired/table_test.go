@@ -1,0 +1,108 @@
+package desired
+
+import (
+	"net/netip"
+	"testing"
+
+	"ovnbgp/internal/ovn"
+)
+
+func TestVLANDevice(t *testing.T) {
+	for _, tt := range []struct {
+		bridge string
+		tag    int
+		want   string
+	}{
+		{"br-ex", 100, "br-ex.100"},
+		{"br-provider-long", 4094, "br-provide.4094"},
+	} {
+		got := vlanDevice(tt.bridge, tt.tag)
+		if got != tt.want || len(got) > 15 {
+			t.Errorf("vlanDevice(%q, %d) = %q, want %q", tt.bridge, tt.tag, got, tt.want)
+		}
+	}
+}
+
+// The numbers are the old agent's: they were read off its devices.
+func TestAnsweringAddresses(t *testing.T) {
+	for _, tt := range []struct {
+		index, tag int
+		v4, v6     string
+	}{
+		{1, 0, "169.254.1.1/32", "fd53:d91e:400:7f17::1:1/128"},
+		{2, 100, "169.254.2.100/32", "fd53:d91e:400:7f17::2:64/128"},
+		{1, 4094, "169.254.1.254/32", "fd53:d91e:400:7f17::1:fe/128"},
+		{300, 513, "169.254.44.1/32", "fd53:d91e:400:7f17::12c:1/128"},
+		{300, 300, "169.254.44.44/32", "fd53:d91e:400:7f17::12c:2c/128"},
+		{300, 0, "169.254.44.44/32", "fd53:d91e:400:7f17::12c:12c/128"},
+	} {
+		got := answeringAddresses(tt.index, tt.tag)
+		if got[0] != netip.MustParsePrefix(tt.v4) || got[1] != netip.MustParsePrefix(tt.v6) {
+			t.Errorf("answeringAddresses(%d, %d) = %v, want %s and %s", tt.index, tt.tag, got, tt.v4, tt.v6)
+		}
+	}
+}
+
+func TestOwner(t *testing.T) {
+	group := &ovn.HAChassisGroup{Name: "g", Chassis: []ovn.HAChassis{{Name: "S3", Priority: 2}, {Name: "S1", Priority: 1}}}
+	parent := &ovn.LogicalSwitchPort{Name: "trunk", RequestedChassis: []string{"n1"}}
+	loop := &ovn.LogicalSwitchPort{Name: "loop", ParentName: "loop"}
+	for _, tt := range []struct {
+		name string
+		port ovn.LogicalSwitchPort
+		want owner
+	}{
+		{"requested before host_id", ovn.LogicalSwitchPort{RequestedChassis: []string{"n1"}, HostID: "n9"}, owner{name: "n1", here: true}},
+		{"of two the one that is host_id", ovn.LogicalSwitchPort{RequestedChassis: []string{"n2", "n1"}, HostID: "n1"}, owner{name: "n1", here: true}},
+		{"of two the first", ovn.LogicalSwitchPort{RequestedChassis: []string{"n2", "n1"}}, owner{name: "n2"}},
+		{"of two the first, host_id being neither", ovn.LogicalSwitchPort{RequestedChassis: []string{"n2", "n1"}, HostID: "n3"}, owner{name: "n2"}},
+		{"host_id alone", ovn.LogicalSwitchPort{HostID: "n1"}, owner{name: "n1", here: true}},
+		{"neither", ovn.LogicalSwitchPort{}, owner{}},
+		{"the chassis' name", ovn.LogicalSwitchPort{RequestedChassis: []string{"S1"}}, owner{name: "S1", here: true}},
+		{"virtual: requested-chassis does not count", ovn.LogicalSwitchPort{Type: ovn.PortVirtual, RequestedChassis: []string{"n1"}, HostID: "n2"}, owner{name: "n2"}},
+		{"virtual: its parent's host", ovn.LogicalSwitchPort{Type: ovn.PortVirtual, ParentHost: "n1", HostID: "n2"}, owner{name: "n1", here: true}},
+		{"external: its group's first chassis", ovn.LogicalSwitchPort{Type: ovn.PortExternal, HAGroup: "g", HostID: "n1"}, owner{name: "S3"}},
+		{"external: no group", ovn.LogicalSwitchPort{Type: ovn.PortExternal, HostID: "n1"}, owner{}},
+		{"subport: its parent's", ovn.LogicalSwitchPort{ParentName: "trunk", HostID: "n2"}, owner{name: "n1", here: true}},
+		{"subport: parent gone", ovn.LogicalSwitchPort{ParentName: "gone", HostID: "n1"}, owner{}},
+		{"subport of itself", ovn.LogicalSwitchPort{ParentName: "loop"}, owner{}},
+		{"a domain more", ovn.LogicalSwitchPort{RequestedChassis: []string{"n1.example.org"}}, owner{name: "n1.example.org", near: true}},
+		{"bound elsewhere", ovn.LogicalSwitchPort{RequestedChassis: []string{"n1"}, Chassis: "S2"}, owner{name: "S2"}},
+		{"bound here", ovn.LogicalSwitchPort{Type: ovn.PortVirtual, Chassis: "S1"}, owner{name: "S1", here: true}},
+	} {
+		v := newView(&Input{OVN: ovn.Snapshot{HAGroups: []*ovn.HAChassisGroup{group}, Ports: []*ovn.LogicalSwitchPort{parent, loop},
+			Local: ovn.Local{Hostname: "n1", SystemID: "S1"}}}, defaults())
+		if got := v.ownerOf(&tt.port); got != tt.want {
+			t.Errorf("%s: ownerOf = %+v, want %+v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// A node that does not know what it is called owns nothing: no name matches the empty one.
+func TestNamelessNodeOwnsNothing(t *testing.T) {
+	up := true
+	a := []netip.Addr{netip.MustParseAddr("203.0.113.9")}
+	in := Input{OVN: ovn.Snapshot{
+		Ports: []*ovn.LogicalSwitchPort{
+			{Name: "net", Switch: "s", Type: ovn.PortLocalnet, PhysicalNetwork: "p"},
+			{Name: "vm", Switch: "s", Up: &up, Addresses: a}},
+		RouterPorts: []*ovn.LogicalRouterPort{{Name: "g", Switch: "s", Gateway: true,
+			Networks: []netip.Prefix{netip.MustParsePrefix("203.0.113.2/24")}}},
+		Local: ovn.Local{Mappings: []ovn.Mapping{{Index: 1, PhysicalNetwork: "p", Bridge: "br-ex"}}},
+	}}
+	if n, _ := Node(in, defaults()); len(n.Announcements) != 0 {
+		t.Errorf("announcements = %v", n.Announcements)
+	}
+}
+
+func TestSubnetOf(t *testing.T) {
+	for _, tt := range []struct{ cidr, address, want string }{
+		{"10.7.0.129/25", "10.7.0.130", "10.7.0.128/25"},
+		{"2001:db8:7::1/64", "2001:db8:7::2", "2001:db8:7::/64"},
+	} {
+		got := subnetOf([]netip.Prefix{netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix(tt.cidr)}, netip.MustParseAddr(tt.address))
+		if got.String() != tt.want {
+			t.Errorf("subnetOf(%s, %s) = %s, want %s", tt.cidr, tt.address, got, tt.want)
+		}
+	}
+}

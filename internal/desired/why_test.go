@@ -1,0 +1,124 @@
+package desired
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"ovnbgp/internal/model"
+)
+
+const whyCloud = `
+chassis S1 hostname=node1
+mapping 1 physnet=physnet1 bridge=br-ex
+switch neutron-ext1 name=public
+localnet provnet-ext1 switch=neutron-ext1 physnet=physnet1
+port here switch=neutron-ext1 ips=203.0.113.11 requested=node1 up=true
+port there switch=neutron-ext1 ips=203.0.113.12 requested=node2 up=true
+port moved-and-down switch=neutron-ext1 ips=203.0.113.13 requested=node2 up=false
+interface moved-and-down
+port stopped switch=neutron-ext1 ips=203.0.113.14 requested=node1 up=false
+port looks-stopped switch=neutron-ext1 ips=203.0.113.15 requested=node1 up=false
+interface looks-stopped
+port disabled switch=neutron-ext1 ips=203.0.113.16 requested=node1 up=true disabled=true
+port hostless switch=neutron-ext1 ips=203.0.113.17 up=true
+port looks-stopped-sub switch=neutron-ext1 ips=203.0.113.18 parent=looks-stopped up=false
+port tenant switch=neutron-ten1 ips=10.7.0.11 requested=node1 up=true
+port tenant-there switch=neutron-ten1 ips=10.7.0.12 requested=node2 up=true
+port lbvip switch=neutron-ext1 owner=ovn-lb:vip ips=203.0.113.70 up=false
+router neutron-r1
+router neutron-r2 disabled=true
+group neutron-r1 chassis=S2,S3
+gateway g1 router=neutron-r1 switch=neutron-ext1 networks=203.0.113.2/24 hosting=
+gateway g2 router=neutron-r2 switch=neutron-ext1 networks=203.0.113.3/24 hosting=
+gateway g3 router=neutron-r3 switch=neutron-ext1 networks=203.0.113.4/24 hosting=S2
+interface-port i1 router=neutron-r1 switch=neutron-ten1 networks=10.7.0.1/24
+nat f1 router=neutron-r1 external=203.0.113.51 port=tenant mac=fa:16:3e:00:00:51 network=neutron-ext1
+nat f2 router=neutron-r1 external=203.0.113.52 port=looks-stopped mac=fa:16:3e:00:00:52 network=neutron-ext1
+nat f3 router=neutron-r1 external=203.0.113.53 port=gone mac=fa:16:3e:00:00:53 network=neutron-ext1
+nat f4 router=neutron-r1 external=203.0.113.54 network=neutron-ext1
+nat f5 router=neutron-r9 external=203.0.113.55
+lb l1 router=neutron-r1 vips=203.0.113.71
+lb pf-floatingip-x-tcp router=neutron-r1 vips=203.0.113.72
+`
+
+func TestWhy(t *testing.T) {
+	in := rows{}.apply(t, whyCloud).input(t)
+	for _, tt := range []struct {
+		address string
+		want    string // verdict, reason, evidence, node
+	}{
+		{"203.0.113.11", "announced port-up  node1"},
+		{"203.0.113.12", "elsewhere other-host explained node2"},
+		{"203.0.113.13", "unplaced port-down explained node2"},
+		{"203.0.113.14", "unplaced port-down explained node1"},
+		{"203.0.113.15", "unplaced port-down doubtful node1"},
+		{"203.0.113.16", "suppressed port-disabled explained node1"},
+		{"203.0.113.17", "unplaced no-host explained "},
+		{"203.0.113.18", "unplaced port-down doubtful node1"},
+		{"10.7.0.11", "suppressed tenant-network explained "},
+		{"10.7.0.12", "elsewhere other-host explained node2"},
+		{"10.7.0.1", "suppressed router-interface explained "},
+		{"203.0.113.70", "suppressed load-balancer explained "},
+		{"203.0.113.71", "suppressed load-balancer explained "},
+		{"203.0.113.72", "suppressed port-forwarding explained "},
+		{"203.0.113.2", "unplaced gateway-unclaimed doubtful "},
+		{"203.0.113.3", "suppressed router-disabled explained "},
+		{"203.0.113.4", "elsewhere other-chassis explained S2"},
+		{"203.0.113.51", "announced floating-ip-distributed  node1"},
+		{"203.0.113.52", "unplaced port-down doubtful node1"},
+		{"203.0.113.53", "unplaced no-port explained "},
+		{"203.0.113.54", "unplaced gateway-unclaimed doubtful "},
+		{"203.0.113.55", "unplaced no-gateway explained "},
+		{"203.0.113.99", "unknown no-row unexplained "},
+	} {
+		d := Why(in, defaults(), netip.MustParseAddr(tt.address))
+		if got := fmt.Sprintf("%s %s %s %s", d.Verdict, d.Reason, d.Evidence, d.Node); got != tt.want {
+			t.Errorf("Why(%s) = %q, want %q", tt.address, got, tt.want)
+		}
+		if d.Text == "" || d.Key != "bgp-vrf "+tt.address+"/32" || d.Address.String() != tt.address {
+			t.Errorf("Why(%s) = %+v", tt.address, d)
+		}
+	}
+}
+
+// An address that two rows have is answered by the row that comes nearest to announcing it here.
+func TestWhyChoosesTheNearest(t *testing.T) {
+	cloud := rows{}.apply(t, whyCloud)
+	for _, tt := range []struct {
+		row  string
+		want model.Verdict
+	}{
+		{"", model.Announced},
+		{"port here requested=node2", model.Elsewhere},
+		{"port here up=false requested=node2", model.Unplaced},
+	} {
+		in := cloud.apply(t, "port again switch=neutron-ext1 ips=203.0.113.11 requested=node2 up=false\n"+tt.row).input(t)
+		if got := Why(in, defaults(), netip.MustParseAddr("203.0.113.11")).Verdict; got != tt.want {
+			t.Errorf("with %q: %s, want %s", tt.row, got, tt.want)
+		}
+	}
+}
+
+// What a lost Southbound database makes of the Northbound one must be told from what operators do: northd calls
+// every port down and clears every hosting-chassis.
+func TestLostSouthboundIsDoubtful(t *testing.T) {
+	cloud := rows{}.apply(t, whyCloud+"gateway g3 hosting=S1\ninterface here\ninterface tenant\n"+
+		"nat f4 router=neutron-r3\ngroup neutron-r3 chassis=S1\ngateway g3 group=neutron-r3\n")
+	before, _ := Node(cloud.input(t), defaults())
+	for key := range cloud {
+		if len(key) > 5 && key[:5] == "port " {
+			cloud[key]["up"] = "false"
+		}
+	}
+	cloud["gateway g3"]["hosting"] = ""
+	after := cloud.input(t)
+	if len(before.Announcements) != 4 {
+		t.Fatalf("announced before: %v", before.Keys())
+	}
+	for _, a := range before.Announcements {
+		if d := Why(after, defaults(), a.Prefix.Addr()); d.Evidence != model.Doubtful {
+			t.Errorf("%s: %+v", a.Prefix, d)
+		}
+	}
+}
