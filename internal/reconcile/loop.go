@@ -35,6 +35,10 @@ type Loop[I any, S State[S]] struct {
 	failures int                  // rounds in a row that left something to do
 	retryAt  time.Time
 	rereadAt time.Time
+
+	// jitter makes a retry a little earlier: nodes that lost the same server must not all come back at the same
+	// moment.
+	jitter func(time.Duration) time.Duration
 }
 
 // request is a call that the loop's goroutine answers.
@@ -62,6 +66,7 @@ func New[I any, S State[S]](o Options[I, S]) *Loop[I, S] {
 		books:    newBooks(o.Log, o.Metrics),
 		guard:    newGuard(o.Guard),
 		broken:   map[string]time.Time{},
+		jitter:   func(d time.Duration) time.Duration { return d - rand.N(d/4+1) },
 	}
 	l.report.Store(&status.Report{Version: o.Version, Time: time.Now().UTC(), Verdict: status.Starting,
 		Text: "no round yet"})
@@ -203,8 +208,7 @@ func (l *Loop[I, S]) settle(done bool) {
 		delay = min(delay, t.RetryMin<<l.failures)
 	}
 	l.failures++
-	// Nodes that lost the same server must not all come back at the same moment.
-	l.retryAt = time.Now().Add(delay - rand.N(delay/4+1))
+	l.retryAt = time.Now().Add(l.jitter(delay))
 }
 
 // Sync reads everything anew, runs a full round and returns what failed in it.

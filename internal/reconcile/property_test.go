@@ -1,0 +1,266 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"ovnbgp/internal/desired"
+	"ovnbgp/internal/model"
+)
+
+// script is one random play: a cloud to begin with, what happens to it, and which reads and writes fail.
+type script struct {
+	States []int
+	Acts   []act
+	Seed   uint64
+}
+
+// act is one thing that happens. What its numbers mean depends on its kind.
+type act struct {
+	Kind    kind
+	A, B    int
+	Seconds int
+}
+
+type kind int
+
+// Kinds of acts.
+const (
+	actMachine  kind = iota // machine A gets into state B
+	actMove                 // machine A gets another MAC (B even) or network
+	actStranger             // another hand deletes object A
+	actFailures             // A percent of reads, B percent of writes fail from now on
+	actSiege                // carriers cannot be mended for the length of the grace
+	actLose                 // all rows of the database are gone, or are there again
+	actDatabase             // the database is another
+	actBridge               // a bridge goes down, or up
+	actPort                 // a patch port loses its number, or gets one
+	actRestart              // the agent is started anew
+	actKinds
+)
+
+func scripts() *rapid.Generator[script] {
+	oneAct := rapid.Custom(func(t *rapid.T) act {
+		return act{Kind: kind(rapid.IntRange(0, int(actKinds)-1).Draw(t, "kind")), A: rapid.IntRange(0, 60).Draw(t, "a"),
+			B: rapid.IntRange(0, 60).Draw(t, "b"), Seconds: rapid.SampledFrom([]int{0, 0, 0, 1, 3, 8}).Draw(t, "seconds")}
+	})
+	return rapid.Custom(func(t *rapid.T) script {
+		return script{States: rapid.SliceOfN(rapid.IntRange(0, machineStates-1), 1, 8).Draw(t, "states"),
+			Acts: rapid.SliceOfN(oneAct, 1, 25).Draw(t, "acts"), Seed: rapid.Uint64().Draw(t, "seed")}
+	})
+}
+
+// stage is one play of a script.
+type stage struct {
+	*judge
+	announcers []*own
+	rules      Rules
+	loop       *Loop[desired.Input, model.Node]
+	stop       func()
+}
+
+const grace = 5 * time.Second
+
+func (s *stage) start() {
+	o := Options[desired.Input, model.Node]{
+		Source: s.c, Compute: s.c.compute, Evidence: s.c.evidence, Rules: s.rules,
+		Database:       func(in desired.Input) (string, string) { return in.OVN.Local.KnownDatabase, in.OVN.Database },
+		AcceptDatabase: func(_ context.Context, id string) error { s.c.known = id; return nil },
+		Timers:         Timers{CarrierGrace: grace},
+		Guard:          Guard{Window: 20 * time.Second, Percent: 50, Min: 3, Hold: time.Minute},
+	}
+	for _, c := range s.carriers {
+		o.Carriers = append(o.Carriers, &watched{own: c, j: s.judge})
+	}
+	for _, a := range s.announcers {
+		o.Announcers = append(o.Announcers, &watched{own: a, j: s.judge, announcer: true})
+	}
+	s.loop = New(o)
+	s.loop.jitter = func(d time.Duration) time.Duration { return d }
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = s.loop.Run(ctx) // the context's error
+	}()
+	s.stop = func() { cancel(); <-ended }
+	synctest.Wait()
+}
+
+// perform plays one act and tells the loop as sources and appliers would.
+func (s *stage) perform(a act) {
+	s.trace = append(s.trace, fmt.Sprintf("-- %+v", a))
+	m := &s.c.machines[a.A%len(s.c.machines)]
+	switch a.Kind {
+	case actMachine:
+		m.state = a.B % machineStates
+	case actMove:
+		if a.B%2 == 0 {
+			m.mac++
+		} else {
+			m.net = (m.net + 1) % len(networks())
+		}
+	case actStranger:
+		s.stranger(a.A)
+	case actFailures:
+		s.read, s.write = a.A%50, a.B%50
+	case actSiege:
+		s.besiege()
+	case actLose:
+		s.c.lost = !s.c.lost
+	case actDatabase:
+		s.c.now = []string{"A", "B"}[a.A%2]
+	case actBridge:
+		s.n.setBridge([]string{"br-ex", "br-two"}[a.A%2], a.B%2 == 0)
+	case actPort:
+		n := networks()[a.A%len(networks())]
+		s.c.ofports[n.localnet] = a.B % 2 * (10 + a.A)
+	case actRestart:
+		s.stop()
+		s.start()
+	case actKinds:
+	}
+	s.look()
+	s.pokeAll()
+	pass(10*time.Millisecond + time.Duration(a.Seconds)*time.Second)
+}
+
+func (s *stage) pokeAll() {
+	s.c.pokes <- struct{}{}
+	for _, o := range slices.Concat(s.carriers, s.announcers) {
+		o.pokes <- struct{}{}
+	}
+}
+
+// stranger deletes one of our objects.
+func (s *stage) stranger(number int) {
+	var names []string
+	for name := range s.n.objects {
+		names = append(names, name)
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		s.n.remove(names[number%len(names)])
+	}
+}
+
+// besiege lets nothing be mended until the grace is over, and everything else work.
+func (s *stage) besiege() {
+	s.siege = true
+	s.look()
+	s.pokeAll()
+	pass(grace + time.Second)
+	s.judgeAfterGrace()
+	s.siege = false
+}
+
+// settle ends all trouble and expects that the loop ends its own.
+func (s *stage) settle() {
+	s.read, s.write, s.c.lost = 0, 0, false
+	for _, bridge := range []string{"br-ex", "br-two"} {
+		s.n.setBridge(bridge, true)
+	}
+	for i, n := range networks() {
+		if s.c.ofports[n.localnet] == 0 {
+			s.c.ofports[n.localnet] = 30 + i
+		}
+	}
+	s.look()
+	s.pokeAll()
+	pass(5 * time.Minute)
+	if h := s.loop.Status().Held; h != nil {
+		if err := s.loop.AcceptWithdrawals(context.Background(), h.Hash); err != nil {
+			s.complain(0, "accept: %v", err)
+		}
+		pass(time.Minute)
+	}
+	s.judgeEnd()
+}
+
+// judgeEnd expects the node to be as wanted, every announcement to forward, and the loop to be idle.
+func (s *stage) judgeEnd() {
+	want := s.want()
+	for _, o := range slices.Concat(s.carriers, s.announcers) {
+		steps, _ := o.Plan(context.Background(), want)
+		for _, step := range steps {
+			s.complain(0, "not converged: %s", step)
+		}
+	}
+	if told := s.n.told(); !slices.Equal(told, slices.Sorted(slices.Values(want.Keys()))) {
+		s.complain(0, "not converged: %v is announced, %v is wanted", told, want.Keys())
+	}
+	for _, k := range s.n.told() {
+		if !s.forwards(k) {
+			s.complain(0, "not converged: %s does not forward", k)
+		}
+	}
+	steps, writes := s.steps, s.n.writes
+	s.pokeAll()
+	pass(time.Minute)
+	if s.steps != steps || s.n.writes != writes {
+		s.complain(0, "not idle: %d steps, %d writes", s.steps-steps, s.n.writes-writes)
+	}
+}
+
+// run plays a script under the given rules and returns what the judge found, and what happened.
+func run(t *testing.T, sc script, rules Rules) (found, trace []string) {
+	synctest.Test(t, func(*testing.T) {
+		n := newNode()
+		carriers, announcers := n.appliers()
+		j := &judge{n: n, c: newCloud(sc.States), rng: rand.New(rand.NewPCG(sc.Seed, 1)), grace: grace,
+			unread: map[string]bool{}, carriers: carriers, places: map[string]place{}, broken: map[string]time.Time{}}
+		s := &stage{judge: j, announcers: announcers, rules: rules}
+		s.look()
+		s.start()
+		for _, a := range sc.Acts {
+			s.perform(a)
+		}
+		s.settle()
+		s.stop()
+		found, trace = j.found, j.trace
+	})
+	return found, trace
+}
+
+// Whatever happens to the cloud and the node, and whatever fails: the invariants of the rules hold, and when the
+// trouble ends the node is as wanted and the loop is idle.
+func TestRulesKeepTheirInvariants(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		sc := scripts().Draw(r, "script")
+		if found, trace := run(t, sc, AllRules()); len(found) > 0 {
+			r.Fatalf("%s\n%s", strings.Join(found, "\n"), strings.Join(trace, "\n"))
+		}
+	})
+}
+
+// Each rule matters: without it, the judge finds its invariant broken.
+func TestEachRuleMatters(t *testing.T) {
+	off := map[int]func(*Rules){
+		1: func(r *Rules) { r.Withhold = false },
+		2: func(r *Rules) { r.Unread = false },
+		3: func(r *Rules) { r.ClearLast = false },
+		4: func(r *Rules) { r.MendFirst = false },
+	}
+	for number, turnOff := range off {
+		t.Run(fmt.Sprintf("rule %d off", number), func(t *testing.T) {
+			rules := AllRules()
+			turnOff(&rules)
+			for seed := range 300 {
+				found, _ := run(t, scripts().Example(seed), rules)
+				if slices.ContainsFunc(found, func(f string) bool { return strings.HasPrefix(f, fmt.Sprint(number)) }) {
+					t.Logf("script %d: %s", seed, found[0])
+					return
+				}
+			}
+			t.Error("no script of 300 breaks its invariant")
+		})
+	}
+}
