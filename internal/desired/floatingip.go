@@ -60,11 +60,16 @@ func (v *view) placeFloatingIP(nat *ovn.NAT) (model.Decision, *network, string) 
 		return *suppressed("router-disabled", fmt.Sprintf("router %s is disabled", v.routerName(nat.Router)),
 			"enable the router"), nil, ""
 	}
+	g := v.gatewayOf(nat)
+	if ls := v.externalNetwork(nat); ls != "" || g != nil {
+		if no := v.inside(ls); no != nil {
+			return *no, nil, ""
+		}
+	}
 	if v.distributed(nat) {
 		d, n := v.placeAtPort(nat)
 		return d, n, nat.ExternalMAC
 	}
-	g := v.gatewayOf(nat)
 	if g == nil {
 		return model.Decision{Verdict: model.Unplaced, Reason: "no-gateway", Evidence: model.Explained,
 			Text: fmt.Sprintf("router %s has no gateway that could answer", v.routerName(nat.Router)),

@@ -53,6 +53,10 @@ func (v *view) gateway(g *ovn.LogicalRouterPort) []finding {
 }
 
 func (v *view) placeGateway(g *ovn.LogicalRouterPort) (model.Decision, *network) {
+	if no := v.inside(g.Switch); no != nil {
+		no.Node = g.HostingChassis
+		return *no, nil
+	}
 	if no := v.notHosted(g); no != nil {
 		return *no, nil
 	}

@@ -128,22 +128,33 @@ func vlanDevice(bridge string, tag int) string {
 	return fmt.Sprintf("%.10s.%d", bridge, tag)
 }
 
-// usable says whether addresses of a logical switch can be carried by this node; when not, why.
+// inside says why addresses of a logical switch are announced on no node: nil for provider networks.
+func (v *view) inside(ls string) *model.Decision {
+	switch {
+	case v.networks[ls] != nil:
+		return nil
+	case insideOVN(ls):
+		return suppressed("bgp-inside-ovn", fmt.Sprintf(
+			"%s belongs to OVN's own BGP routers, which announce its addresses themselves", ls), "")
+	case ls == "":
+		return suppressed("no-network", "the row is on no logical switch", "")
+	}
+	return suppressed("tenant-network", fmt.Sprintf(
+		"%s is a tenant network: addresses of tenant networks are not announced by this release",
+		v.networkName(ls)), "")
+}
+
+// usable says whether this node can carry addresses of a logical switch; when not, why.
 func (v *view) usable(ls string) (*network, *model.Decision) {
+	if no := v.inside(ls); no != nil {
+		return nil, no
+	}
 	n := v.networks[ls]
 	switch {
-	case n == nil && insideOVN(ls):
-		return nil, suppressed("bgp-inside-ovn", fmt.Sprintf(
-			"%s belongs to OVN's own BGP routers, which announce its addresses themselves", ls), "")
-	case n == nil:
-		return nil, suppressed("tenant-network", fmt.Sprintf(
-			"%s is a tenant network: addresses of tenant networks are not announced by this release",
-			v.networkName(ls)), "")
 	case n.segment == nil:
-		physnets := strings.Join(n.physnets, ", ")
 		return nil, suppressed("network-not-mapped", fmt.Sprintf(
-			"network %s is on physical network %s, which this node maps to no bridge", v.networkName(ls), physnets),
-			"add it to the switch's external_ids:ovn-bridge-mappings")
+			"network %s is on physical network %s, which this node maps to no bridge", v.networkName(ls),
+			strings.Join(n.physnets, ", ")), "add it to the switch's external_ids:ovn-bridge-mappings")
 	case n.segment.taken != "":
 		return nil, suppressed("device-name-taken", fmt.Sprintf(
 			"network %s needs device %s on bridge %s, and bridge %s has a device of that name", v.networkName(ls),

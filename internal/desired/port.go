@@ -68,6 +68,10 @@ func (v *view) placePort(p *ovn.LogicalSwitchPort) (model.Decision, *network) {
 	if no := unservedKind(p); no != nil {
 		return *no, nil
 	}
+	if no := v.inside(p.Switch); no != nil {
+		no.Node = v.ownerOf(p).name
+		return *no, nil
+	}
 	if no := v.notHere(p); no != nil {
 		return *no, nil
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // Why decides about one address by the predicates of Node, wherever the address is. Of several rows that have it
-// the answer is the one that comes nearest to announcing it here.
+// the answer is the one that says most.
 func Why(in Input, c config.Node, a netip.Addr) model.Decision {
 	return Whys(in, c, a)[a]
 }
@@ -27,17 +27,31 @@ func Whys(in Input, c config.Node, addrs ...netip.Addr) map[netip.Addr]model.Dec
 	asked := func(a netip.Addr) bool { _, ok := best[a]; return ok }
 	_, decisions := settle(v.findingsOf(asked))
 	for _, d := range decisions {
-		if before, ok := best[d.Address]; ok && nearness(d.Verdict) < nearness(before.Verdict) {
+		if before, ok := best[d.Address]; ok && nearness(d) < nearness(before) {
 			best[d.Address] = d
 		}
 	}
 	return best
 }
 
-// nearness orders verdicts by how near they come to an announcement here.
-func nearness(v model.Verdict) int {
-	return slices.Index([]model.Verdict{model.Announced, model.Suppressed, model.Elsewhere, model.Unplaced,
-		model.Unknown}, v)
+// nearness orders decisions by how much they say about an address: announced here; announced, if at all, on another
+// node, so that it must not be announced here, too; here, were it not for a doubtful row; kept from being announced.
+func nearness(d model.Decision) int {
+	if d.Evidence == model.Doubtful {
+		return 2
+	}
+	switch d.Verdict {
+	case model.Announced:
+		return 0
+	case model.Elsewhere:
+		return 1
+	case model.Suppressed:
+		return 3
+	case model.Unplaced:
+		return 4
+	case model.Unknown:
+	}
+	return 5
 }
 
 // findingsOf collects what every row means that has one of the addresses asked for.

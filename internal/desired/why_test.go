@@ -56,8 +56,8 @@ func TestWhy(t *testing.T) {
 		{"203.0.113.16", "suppressed port-disabled explained node1"},
 		{"203.0.113.17", "unplaced no-host explained "},
 		{"203.0.113.18", "unplaced port-down doubtful node1"},
-		{"10.7.0.11", "suppressed tenant-network explained "},
-		{"10.7.0.12", "elsewhere other-host explained node2"},
+		{"10.7.0.11", "suppressed tenant-network explained node1"},
+		{"10.7.0.12", "suppressed tenant-network explained node2"},
 		{"10.7.0.1", "suppressed router-interface explained "},
 		{"203.0.113.70", "suppressed load-balancer explained "},
 		{"203.0.113.71", "suppressed load-balancer explained "},
@@ -82,8 +82,9 @@ func TestWhy(t *testing.T) {
 	}
 }
 
-// An address that two rows have is answered by the row that comes nearest to announcing it here.
-func TestWhyChoosesTheNearest(t *testing.T) {
+// An address that two rows have is answered by the row that says most. A tenant's machine elsewhere that happens to
+// have a provider address says nothing of it.
+func TestWhyOfSeveralRows(t *testing.T) {
 	cloud := rows{}.apply(t, whyCloud)
 	for _, tt := range []struct {
 		row  string
@@ -92,6 +93,9 @@ func TestWhyChoosesTheNearest(t *testing.T) {
 		{"", model.Announced},
 		{"port here requested=node2", model.Elsewhere},
 		{"port here up=false requested=node2", model.Unplaced},
+		{"port here up=false\ninterface here\nport again switch=neutron-ten1 up=true", model.Unplaced},
+		{"port here up=false\ninterface here\nport again up=true", model.Elsewhere},
+		{"port here disabled=true", model.Suppressed},
 	} {
 		in := cloud.apply(t, "port again switch=neutron-ext1 ips=203.0.113.11 requested=node2 up=false\n"+tt.row).input(t)
 		if got := Why(in, defaults(), netip.MustParseAddr("203.0.113.11")).Verdict; got != tt.want {
