@@ -54,7 +54,7 @@ func (r *round[I, S]) foreseeClears() []task {
 	maps.Copy(left, r.verdict.held)
 	var clears []task
 	for _, t := range r.clears {
-		if !touches(t, r.verdict.held) && (!r.opts.Rules.ClearLast || r.mayClear(t, left)) {
+		if !touches(t, r.verdict.held) && r.mayClear(t, left) {
 			clears = append(clears, t)
 		}
 	}

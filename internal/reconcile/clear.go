@@ -1,0 +1,82 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+)
+
+// sweep deletes, before anything is announced, what stands in the way of a wanted key that nobody is told yet: a
+// stale rule is looked at before the new one. Where that fails the key is not carried, whatever else is in place.
+func (r *round[I, S]) sweep(ctx context.Context) {
+	announced := r.announced()
+	fresh := func(k string) bool { return r.wanted[k] && !announced[k] }
+	var later []task
+	for _, t := range r.clears {
+		switch {
+		case ctx.Err() != nil:
+			return
+		case !slices.ContainsFunc(t.Serves, fresh):
+			later = append(later, t)
+		case r.mayClear(t, announced):
+			if err := r.do(ctx, t); err != nil {
+				r.obstruct(t, announced, err.Error())
+			}
+		default:
+			r.obstruct(t, announced, t.Object+" is in the way and still in use")
+			later = append(later, t)
+		}
+	}
+	r.clears = later
+}
+
+// obstruct notes that the fresh keys of a stale carrier are not carried because of it.
+func (r *round[I, S]) obstruct(t task, announced set, reason string) {
+	for _, k := range t.Serves {
+		if r.wanted[k] && !announced[k] && r.gone[k] == "" {
+			r.gone[k] = reason
+		}
+	}
+}
+
+// clear deletes carriers that nothing needs any more (rule 3).
+func (r *round[I, S]) clear(ctx context.Context) {
+	if len(r.clears) == 0 || ctx.Err() != nil {
+		return
+	}
+	if r.opts.Rules.ClearLast {
+		r.hear(ctx) // again: the withdrawals may have failed, or not have arrived yet
+	}
+	announced := r.announced()
+	for _, t := range r.clears {
+		switch {
+		case touches(t, r.verdict.held): // the guard's status has it
+		case !r.mayClear(t, announced):
+			r.waiting = true
+			r.books.waiting(t)
+		default:
+			_ = r.do(ctx, t) // kept by do
+		}
+	}
+}
+
+// mayClear is rule 3.
+func (r *round[I, S]) mayClear(t task, announced set) bool {
+	if !r.opts.Rules.ClearLast {
+		return true
+	}
+	keys := t.Serves
+	if keys == nil {
+		keys = announced.sorted()
+		if !r.allTold() {
+			return false
+		}
+	}
+	for _, k := range keys {
+		carried := r.wanted[k] && r.gone[k] == "" && len(r.unread) == 0
+		silent := r.allTold() && !announced[k] && !r.verdict.held[k]
+		if !carried && !silent {
+			return false
+		}
+	}
+	return true
+}
