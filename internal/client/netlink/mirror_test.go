@@ -1,0 +1,132 @@
+package netlink
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+)
+
+func TestOverrunIsDumped(t *testing.T) {
+	inNamespace(t)
+	c, err := Open(t.Context(), Options{Protocols: []uint8{179}, ReceiveBuffer: 4096}, nil)
+	must(t, err)
+	defer func() { must(t, c.Close()) }()
+	v0 := vethPair(t, c)
+	actual(t, c)
+	// Hold the mirror, so that nobody drains the queue, and write without it.
+	w, err := NewWriter(WriterOptions{})
+	must(t, err)
+	defer func() { must(t, w.Close()) }()
+	c.mu.Lock()
+	const n = 500
+	for i := range n {
+		r := route(v0, fmt.Sprintf("10.0.%d.%d/32", i/250, i%250), "")
+		if err := w.RouteReplace(r); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	if err := c.drain(); err != nil {
+		t.Error(err)
+	}
+	if c.store.stale == 0 {
+		t.Error("a queue of 4 KiB took 500 notifications: no overrun was tested")
+	}
+	c.mu.Unlock()
+	if got := len(actual(t, c).Routes); got != n {
+		t.Errorf("%d routes after the overrun, want %d", got, n)
+	}
+}
+
+func TestOwnWritesAreRead(t *testing.T) {
+	inNamespace(t)
+	writes := 0
+	c, err := Open(t.Context(), Options{Protocols: []uint8{179}}, func() { writes++ })
+	must(t, err)
+	defer func() { must(t, c.Close()) }()
+	v0 := vethPair(t, c)
+	for i := range 300 {
+		r := route(v0, fmt.Sprintf("10.0.%d.%d/32", i/250, i%250), "")
+		must(t, c.RouteReplace(r))
+		if got := len(actual(t, c).Routes); got != i+1 {
+			t.Fatalf("%d routes after %d writes", got, i+1)
+		}
+	}
+	if writes != 300 {
+		t.Errorf("%d writes counted, want 300", writes)
+	}
+}
+
+// Whatever thread calls, a Conn works in the namespace it was opened in.
+func TestNamespaceIsThatOfOpening(t *testing.T) {
+	inNamespace(t)
+	c := openConn(t)
+	v0 := vethPair(t, c)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		runtime.LockOSThread() // and never unlocked: the thread is thrown away
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			t.Error(err)
+			return
+		}
+		n := Neighbor{LinkIndex: v0.Index, IP: netip.MustParseAddr("203.0.113.9"), MAC: "fa:16:3e:00:00:11"}
+		if err := c.NeighReplace(n); err != nil {
+			t.Error(err)
+		}
+		if err := c.SetSysctl("1", "net", "ipv4", "conf", "v0", "proxy_arp"); err != nil {
+			t.Error(err)
+		}
+		if _, ok, err := c.LinkByName(context.Background(), "v0"); !ok || err != nil {
+			t.Errorf("v0 from elsewhere: %v, %v", ok, err)
+		}
+	})
+	wg.Wait()
+	if got := actual(t, c).Neighbors; len(got) != 1 {
+		t.Errorf("neighbours: %v", got)
+	}
+}
+
+func TestCloseEndsItsGoroutines(t *testing.T) {
+	inNamespace(t)
+	ignore := goleak.IgnoreCurrent()
+	c, err := Open(t.Context(), Options{ProxyPoll: 1e9}, nil)
+	must(t, err)
+	must(t, c.Close())
+	must(t, c.Mirror.Close())
+	if _, err := c.Actual(t.Context()); err == nil {
+		t.Error("a closed mirror answered")
+	}
+	if err := c.RouteReplace(Route{Dst: netip.MustParsePrefix("10.0.0.1/32"), Type: TypeUnicast}); err == nil {
+		t.Error("a closed writer wrote")
+	}
+	goleak.VerifyNone(t, ignore)
+}
+
+func BenchmarkRouteReplace(b *testing.B) {
+	runtime.LockOSThread()
+	must2(b, unix.Unshare(unix.CLONE_NEWNET))
+	c, err := Open(b.Context(), Options{Protocols: []uint8{179}}, nil)
+	must2(b, err)
+	defer func() { must2(b, c.Close()) }()
+	must2(b, c.LinkAdd(Link{Name: "br", Kind: "bridge"}))
+	br, _, err := c.LinkByName(b.Context(), "br")
+	must2(b, err)
+	must2(b, c.LinkSetUp(br))
+	for i := 0; b.Loop(); i++ {
+		a := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		must2(b, c.RouteReplace(route(br, netip.PrefixFrom(a, 32).String(), "")))
+	}
+}
+
+func must2(b *testing.B, err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
