@@ -121,6 +121,8 @@ func (v *view) centralisedBecause(nat *ovn.NAT) string {
 		return "the gateway answers for floating IPs"
 	case nat.LogicalPort == "":
 		return "the gateway answers for a floating IP without a logical port"
+	case v.ports[nat.LogicalPort] != nil && v.ports[nat.LogicalPort].DeviceOwner == ownerBalancer:
+		return "the gateway answers for the floating IP of a load balancer"
 	}
 	return fmt.Sprintf("the gateway answers as long as port %s has not been up", nat.LogicalPort)
 }

@@ -112,6 +112,10 @@ func (v *view) notHere(p *ovn.LogicalSwitchPort) *model.Decision {
 			"port %s is on host %s and this host is called %s: the names differ only by the domain, so they do not match",
 			p.Name, o.name, v.host), "give both one name: external_ids:hostname of the switch is what this node goes by")
 		d.Node = o.name
+		if v.interfaceHere(p, o) {
+			// Somebody renamed a host. That is no reason to stop what still works.
+			d.Evidence = model.Doubtful
+		}
 		return d
 	case p.Disabled && (o.here || o.name == ""):
 		d := suppressed("port-disabled", fmt.Sprintf("port %s is disabled", p.Name), "enable the port")
