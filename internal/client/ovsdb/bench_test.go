@@ -33,7 +33,7 @@ func BenchmarkLoad(b *testing.B) {
 			<-client.Pokes()
 		}
 		b.ReportMetric(time.Since(start).Seconds(), "s/load")
-		if err := client.Read(func() {
+		if err := client.Read(func(ovsdb.Status) {
 			if n := tables.LogicalSwitchPort.Len(); n != benchPorts {
 				b.Fatalf("%d ports", n)
 			}

@@ -100,10 +100,11 @@ func (c *Client) poke() {
 	}
 }
 
-// Read calls fn while no table changes; within it the tables may be read, each telling which of its rows changed
-// since the last time. It returns ErrNotInSync, without a call, while the tables may not be what the server has. A
-// client has one reader: a second would miss the changes that the first has seen.
-func (c *Client) Read(fn func()) error {
+// Read calls fn while no table changes, with the status of the connection that the rows came over; within it the
+// tables may be read, each telling which of its rows changed since the last time. It returns ErrNotInSync, without a
+// call, while the tables may not be what the server has. A client has one reader: a second would miss the changes
+// that the first has seen.
+func (c *Client) Read(fn func(Status)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.inSync {
@@ -112,7 +113,7 @@ func (c *Client) Read(fn func()) error {
 		}
 		return fmt.Errorf("%s: %w", c.options.Database, ErrNotInSync)
 	}
-	fn()
+	fn(c.statusLocked())
 	for _, t := range c.monitor.stores {
 		t.forgetChanges()
 	}
@@ -123,6 +124,10 @@ func (c *Client) Read(fn func()) error {
 func (c *Client) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.statusLocked()
+}
+
+func (c *Client) statusLocked() Status {
 	s := c.status
 	s.InSync = c.inSync
 	s.Absent = slices.Clone(s.Absent)

@@ -51,7 +51,7 @@ func inSync(t testing.TB, client *ovsdb.Client, n uint64) {
 // switches reads names of switches, and which of them changed ("" stands for one that is gone).
 func switches(t testing.TB, client *ovsdb.Client, tables *nb.Tables) (all, changed []string) {
 	t.Helper()
-	err := client.Read(func() {
+	err := client.Read(func(ovsdb.Status) {
 		for _, row := range tables.LogicalSwitch.All() {
 			all = append(all, row.Name)
 		}
@@ -110,7 +110,7 @@ func TestClientFollows(t *testing.T) {
 	}
 	get := func() (row *nb.LogicalSwitchPort) {
 		t.Helper()
-		err := client.Read(func() {
+		err := client.Read(func(ovsdb.Status) {
 			for _, row = range tables.LogicalSwitchPort.All() {
 			}
 		})
@@ -166,7 +166,7 @@ func TestRestart(t *testing.T) {
 	server := ovsdbtest.Start(t, ovsdbtest.NorthboundSchema)
 	server.Transact(t, addSwitch("stays"), addSwitch("goes"), addSwitch("changes"))
 	client, tables := run(t, ovsdb.Options{Endpoints: []string{server.Endpoint()}})
-	if err := client.Read(func() { t.Error("read before there was anything") }); !errors.Is(err, ovsdb.ErrNotInSync) {
+	if err := client.Read(func(ovsdb.Status) { t.Error("read before there was anything") }); !errors.Is(err, ovsdb.ErrNotInSync) {
 		t.Errorf("read before a connection: %v", err)
 	}
 	inSync(t, client, 1)
@@ -179,7 +179,7 @@ func TestRestart(t *testing.T) {
 	}
 	server.Stop(t)
 	<-client.Pokes()
-	if err := client.Read(func() { t.Error("read what may be out of date") }); !errors.Is(err, ovsdb.ErrNotInSync) {
+	if err := client.Read(func(ovsdb.Status) { t.Error("read what may be out of date") }); !errors.Is(err, ovsdb.ErrNotInSync) {
 		t.Errorf("read without a connection: %v", err)
 	}
 	if _, err := client.Transact(t.Context(), addSwitch("x")); !errors.Is(err, ovsdb.ErrNotInSync) {
@@ -279,7 +279,7 @@ func TestAbsentColumn(t *testing.T) {
 	}
 	ports := tables.LogicalRouterPort
 	has := func() (status, name, dhcp bool) {
-		if err := client.Read(func() {
+		if err := client.Read(func(ovsdb.Status) {
 			status, name, dhcp = ports.Has("status"), ports.Has("name"), tables.DHCPOptions.Has("")
 		}); err != nil {
 			t.Fatal(err)
@@ -301,7 +301,7 @@ func TestAbsentColumn(t *testing.T) {
 	server.Transact(t, ovsdb.Update("Logical_Router_Port", nil,
 		ovsdb.Columns{"status": map[string]string{"hosting-chassis": "gw1"}}))
 	ovsdbtest.Eventually(t, "the new column is followed", func() (ok bool) {
-		_ = client.Read(func() {
+		_ = client.Read(func(ovsdb.Status) {
 			for _, row := range ports.All() {
 				ok = row.Status.Get("hosting-chassis") == "gw1"
 			}

@@ -165,7 +165,7 @@ func TestOlderServer(t *testing.T) {
 	})
 	client, table := runScripted(t, server, 0)
 	eventually(t, client, "two rows", func() bool { return client.Status().Rows == 2 })
-	if err := client.Read(func() {
+	if err := client.Read(func(Status) {
 		if a, b := table.Get(mustUUID(t, uuid1)), table.Get(mustUUID(t, uuid2)); a == nil || b == nil || a.S != "a" || b.S != "b" {
 			t.Errorf("rows %+v, %+v", a, b)
 		}
@@ -192,7 +192,7 @@ func TestResume(t *testing.T) {
 	if !server.asked("2 monitor_cond_since", uuid2) {
 		t.Errorf("the last transaction is not named: %q", server.requests)
 	}
-	if err := client.Read(func() {
+	if err := client.Read(func(Status) {
 		if a, b := table.Get(mustUUID(t, uuid1)), table.Get(mustUUID(t, uuid2)); a == nil || a.S != "c" || b != nil {
 			t.Errorf("rows %+v, %+v", a, b)
 		}
@@ -222,7 +222,7 @@ func TestMalformedChange(t *testing.T) {
 	if !server.asked("2 monitor_cond_since", noTransaction) {
 		t.Errorf("a client that holds half a change went on from it: %q", server.requests)
 	}
-	if err := client.Read(func() {}); err != nil {
+	if err := client.Read(func(Status) {}); err != nil {
 		t.Error(err)
 	}
 }

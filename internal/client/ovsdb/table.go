@@ -78,6 +78,7 @@ type Store interface {
 
 	// bind takes note of what the server has and returns the columns to monitor, nil for none.
 	bind(*schema) []string
+	bindAll()
 	// beginDump is called before rows arrive that replace all there are, endDump after them.
 	beginDump()
 	endDump()
@@ -104,6 +105,14 @@ func (t *Table[R]) bind(s *schema) []string {
 		}
 	}
 	return monitored
+}
+
+// bindAll takes note of a server that has everything.
+func (t *Table[R]) bindAll() {
+	t.present = map[string]bool{}
+	for _, name := range t.columns {
+		t.present[name] = true
+	}
 }
 
 // absent lists, as "table.column", what the server has not.
