@@ -14,7 +14,8 @@ func bigCloud(elsewhere, here int) Input {
 	up := true
 	in := Input{OVN: ovn.Snapshot{
 		Switches: []*ovn.LogicalSwitch{{Name: "neutron-ext1"}},
-		Ports:    []*ovn.LogicalSwitchPort{{Name: "provnet", Switch: "neutron-ext1", Type: ovn.PortLocalnet, PhysicalNetwork: "physnet1"}},
+		Ports: []*ovn.LogicalSwitchPort{
+			{Name: "provnet", Switch: "neutron-ext1", Type: ovn.PortLocalnet, PhysicalNetwork: "physnet1"}},
 		Local: ovn.Local{Hostname: "node1", SystemID: "S1",
 			Mappings: []ovn.Mapping{{Index: 1, PhysicalNetwork: "physnet1", Bridge: "br-ex"}},
 			Bridges: []ovn.Bridge{{Name: "br-ex", MAC: "02:aa:bb:cc:dd:01",
@@ -27,7 +28,8 @@ func bigCloud(elsewhere, here int) Input {
 		}
 		var b [4]byte
 		binary.BigEndian.PutUint32(b[:], 100<<24+uint32(i))
-		in.OVN.Ports = append(in.OVN.Ports, &ovn.LogicalSwitchPort{UUID: fmt.Sprintf("uuid-%d", i), Name: fmt.Sprintf("port-%d", i),
+		in.OVN.Ports = append(in.OVN.Ports, &ovn.LogicalSwitchPort{
+			UUID: fmt.Sprintf("uuid-%d", i), Name: fmt.Sprintf("port-%d", i),
 			Switch: "neutron-ext1", MAC: "fa:16:3e:00:00:01", Up: &up, Addresses: []netip.Addr{netip.AddrFrom4(b)},
 			RequestedChassis: []string{host}, HostID: host})
 	}

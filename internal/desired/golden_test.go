@@ -177,12 +177,15 @@ func checkState(t *testing.T, s step) {
 	if after := fmt.Sprintf("%+v", s.in); before != after {
 		t.Errorf("%s: the input was changed", s.name)
 	}
-	if diff := cmp.Diff(n, again, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(n, again, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("%s: twice is not the same:\n%s", s.name, diff)
 	}
 	keys := n.Keys()
-	if !slices.IsSortedFunc(n.Announcements, func(a, b model.Announcement) int { return comparePrefixes(a.Prefix, b.Prefix) }) ||
-		len(slices.Compact(slices.Clone(keys))) != len(keys) {
+	sorted := slices.IsSortedFunc(n.Announcements, func(a, b model.Announcement) int {
+		return comparePrefixes(a.Prefix, b.Prefix)
+	})
+	if !sorted || len(slices.Compact(slices.Clone(keys))) != len(keys) {
 		t.Errorf("%s: announcements are not sorted and single: %v", s.name, keys)
 	}
 	for _, k := range keys {
@@ -191,11 +194,13 @@ func checkState(t *testing.T, s step) {
 		}) {
 			t.Errorf("%s: nothing says why %s is announced", s.name, k)
 		}
-		for kind, serves := range map[string]bool{"rule": served(n.Rules, k, func(r model.Rule) []string { return r.Serves }),
+		for kind, ok := range map[string]bool{
+			"rule":  served(n.Rules, k, func(r model.Rule) []string { return r.Serves }),
 			"route": served(n.Routes, k, func(r model.Route) []string { return r.Serves }),
 			"link":  served(n.Links, k, func(l model.Link) []string { return l.Serves }),
-			"flow":  served(n.Flows, k, func(f model.Flow) []string { return f.Serves })} {
-			if !serves {
+			"flow":  served(n.Flows, k, func(f model.Flow) []string { return f.Serves }),
+		} {
+			if !ok {
 				t.Errorf("%s: no %s serves %s", s.name, kind, k)
 			}
 		}

@@ -25,16 +25,19 @@ func cloud(t *rapid.T) ovn.Snapshot {
 	}
 	s.DistributedFIPs = truth("distributed")
 	for i := range rapid.IntRange(0, 3).Draw(t, "localnets") {
-		s.Ports = append(s.Ports, &ovn.LogicalSwitchPort{Name: fmt.Sprintf("net%d", i), Switch: pick("switch", "s1", "s2", "s3"),
-			Type: ovn.PortLocalnet, PhysicalNetwork: pick("physnet", "p1", "p2", "p3"), Tag: rapid.SampledFrom([]int{0, 0, 7}).Draw(t, "tag")})
+		s.Ports = append(s.Ports, &ovn.LogicalSwitchPort{Name: fmt.Sprintf("net%d", i), Type: ovn.PortLocalnet,
+			Switch: pick("switch", "s1", "s2", "s3"), PhysicalNetwork: pick("physnet", "p1", "p2", "p3"),
+			Tag: rapid.SampledFrom([]int{0, 0, 7}).Draw(t, "tag")})
 	}
 	for i := range rapid.IntRange(0, 6).Draw(t, "ports") {
-		p := &ovn.LogicalSwitchPort{UUID: fmt.Sprintf("u%d", i), Name: fmt.Sprintf("vm%d", i), Switch: pick("switch", "s1", "s2", "s4"),
-			Type: ovn.PortType(pick("type", "", "", "", "virtual", "external", "localport", "router")), Up: truth("up"),
+		p := &ovn.LogicalSwitchPort{UUID: fmt.Sprintf("u%d", i), Name: fmt.Sprintf("vm%d", i),
+			Switch: pick("switch", "s1", "s2", "s4"),
+			Type:   ovn.PortType(pick("type", "", "", "", "virtual", "external", "localport", "router")), Up: truth("up"),
 			Disabled: pick("disabled", "", "", "", "yes") != "", MAC: pick("mac", "", "fa:16:3e:00:00:01"),
 			HostID: pick("host", "", "n1", "n2", "n1.example.org"), ParentHost: pick("parent host", "", "n1", "n2"),
 			ParentName: pick("parent", "", "", "vm0", "vm1", "gone"), HAGroup: pick("group", "", "g1"),
-			DeviceOwner: pick("owner", "", "", "network:dhcp", "ovn-lb:vip"), Addresses: []netip.Addr{address(), address()}}
+			DeviceOwner: pick("owner", "", "", "network:dhcp", "ovn-lb:vip"),
+			Addresses:   []netip.Addr{address(), address()}}
 		for range rapid.IntRange(0, 2).Draw(t, "requested") {
 			p.RequestedChassis = append(p.RequestedChassis, pick("requested", "n1", "n2", "S1", "n2.example.org"))
 		}
@@ -47,8 +50,10 @@ func cloud(t *rapid.T) ovn.Snapshot {
 			HAGroup: pick("group", "", "g1"), HostingChassis: pick("hosting", "", "S1", "S2", "S9")})
 	}
 	for i := range rapid.IntRange(0, 4).Draw(t, "nats") {
-		s.NATs = append(s.NATs, &ovn.NAT{UUID: fmt.Sprintf("n%d", i), Type: ovn.NATType(pick("type", "dnat_and_snat", "dnat_and_snat", "snat")),
-			Router: pick("router", "", "r1", "r2"), ExternalIP: address(), ExternalMAC: pick("mac", "", "fa:16:3e:00:00:03"),
+		s.NATs = append(s.NATs, &ovn.NAT{UUID: fmt.Sprintf("n%d", i),
+			Type:   ovn.NATType(pick("type", "dnat_and_snat", "dnat_and_snat", "snat")),
+			Router: pick("router", "", "r1", "r2"), ExternalIP: address(),
+			ExternalMAC: pick("mac", "", "fa:16:3e:00:00:03"),
 			LogicalPort: pick("port", "", "vm0", "vm1", "vm2", "gone"), GatewayPort: pick("gateway", "", "lrp0", "gone"),
 			Network: pick("switch", "", "s1", "s2", "s4", "gone")})
 	}
@@ -62,6 +67,7 @@ func cloud(t *rapid.T) ovn.Snapshot {
 
 func pointer[T any](v T) *T { return &v }
 
+// on is the cloud as a node sees it whose two bridges begin alike.
 func on(s ovn.Snapshot, host, chassis string) Input {
 	s.Local = ovn.Local{Hostname: host, SystemID: chassis, Mappings: []ovn.Mapping{
 		{Index: 1, PhysicalNetwork: "p1", Bridge: "br-provider1"}, {Index: 2, PhysicalNetwork: "p2", Bridge: "br-provider2"}}}
@@ -133,12 +139,15 @@ func checkCarried(t *rapid.T, n model.Node, a model.Announcement) {
 func TestTablesAreStable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var in Input
-		for i, bridge := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"br-a", "br-b", "br-c"}), 1, 3, rapid.ID).Draw(t, "bridges") {
-			in.OVN.Local.Mappings = append(in.OVN.Local.Mappings, ovn.Mapping{Index: i + 1, PhysicalNetwork: bridge, Bridge: bridge})
+		names := rapid.SampledFrom([]string{"br-a", "br-b", "br-c"})
+		for i, bridge := range rapid.SliceOfNDistinct(names, 1, 3, rapid.ID).Draw(t, "bridges") {
+			in.OVN.Local.Mappings = append(in.OVN.Local.Mappings,
+				ovn.Mapping{Index: i + 1, PhysicalNetwork: bridge, Bridge: bridge})
 		}
 		in.Host.Tables = rapid.SliceOf(rapid.SampledFrom([]uint32{17900, 17901, 17902, 254})).Draw(t, "in use")
 		for _, id := range rapid.SliceOfN(rapid.SampledFrom([]uint32{10, 99, 17901, 254}), 0, 2).Draw(t, "rt_tables") {
-			in.Host.RTTables = append(in.Host.RTTables, model.RTTable{ID: id, Name: rapid.SampledFrom([]string{"br-a", "x"}).Draw(t, "name")})
+			name := rapid.SampledFrom([]string{"br-a", "x"}).Draw(t, "name")
+			in.Host.RTTables = append(in.Host.RTTables, model.RTTable{ID: id, Name: name})
 		}
 		before, _ := Node(in, defaults())
 		for _, b := range before.Bridges { // some routes of ours came to be, and all rules

@@ -44,33 +44,42 @@ func TestAnsweringAddresses(t *testing.T) {
 }
 
 func TestOwner(t *testing.T) {
-	group := &ovn.HAChassisGroup{Name: "g", Chassis: []ovn.HAChassis{{Name: "S3", Priority: 2}, {Name: "S1", Priority: 1}}}
-	parent := &ovn.LogicalSwitchPort{Name: "trunk", RequestedChassis: []string{"n1"}}
-	loop := &ovn.LogicalSwitchPort{Name: "loop", ParentName: "loop"}
+	type port = ovn.LogicalSwitchPort
+	n1, n2 := owner{name: "n1", here: true}, owner{name: "n2"}
+	group := &ovn.HAChassisGroup{Name: "g",
+		Chassis: []ovn.HAChassis{{Name: "S3", Priority: 2}, {Name: "S1", Priority: 1}}}
+	parent := &port{Name: "trunk", RequestedChassis: []string{"n1"}}
+	loop := &port{Name: "loop", ParentName: "loop"}
 	for _, tt := range []struct {
 		name string
-		port ovn.LogicalSwitchPort
+		port port
 		want owner
 	}{
-		{"requested before host_id", ovn.LogicalSwitchPort{RequestedChassis: []string{"n1"}, HostID: "n9"}, owner{name: "n1", here: true}},
-		{"of two the one that is host_id", ovn.LogicalSwitchPort{RequestedChassis: []string{"n2", "n1"}, HostID: "n1"}, owner{name: "n1", here: true}},
-		{"of two the first", ovn.LogicalSwitchPort{RequestedChassis: []string{"n2", "n1"}}, owner{name: "n2"}},
-		{"of two the first, host_id being neither", ovn.LogicalSwitchPort{RequestedChassis: []string{"n2", "n1"}, HostID: "n3"}, owner{name: "n2"}},
-		{"host_id alone", ovn.LogicalSwitchPort{HostID: "n1"}, owner{name: "n1", here: true}},
-		{"neither", ovn.LogicalSwitchPort{}, owner{}},
-		{"the chassis' name", ovn.LogicalSwitchPort{RequestedChassis: []string{"S1"}}, owner{name: "S1", here: true}},
-		{"virtual: requested-chassis does not count", ovn.LogicalSwitchPort{Type: ovn.PortVirtual, RequestedChassis: []string{"n1"}, HostID: "n2"}, owner{name: "n2"}},
-		{"virtual: its parent's host", ovn.LogicalSwitchPort{Type: ovn.PortVirtual, ParentHost: "n1", HostID: "n2"}, owner{name: "n1", here: true}},
-		{"external: its group's first chassis", ovn.LogicalSwitchPort{Type: ovn.PortExternal, HAGroup: "g", HostID: "n1"}, owner{name: "S3"}},
-		{"external: no group", ovn.LogicalSwitchPort{Type: ovn.PortExternal, HostID: "n1"}, owner{}},
-		{"subport: its parent's", ovn.LogicalSwitchPort{ParentName: "trunk", HostID: "n2"}, owner{name: "n1", here: true}},
-		{"subport: parent gone", ovn.LogicalSwitchPort{ParentName: "gone", HostID: "n1"}, owner{}},
-		{"subport of itself", ovn.LogicalSwitchPort{ParentName: "loop"}, owner{}},
-		{"a domain more", ovn.LogicalSwitchPort{RequestedChassis: []string{"n1.example.org"}}, owner{name: "n1.example.org", near: true}},
-		{"bound elsewhere", ovn.LogicalSwitchPort{RequestedChassis: []string{"n1"}, Chassis: "S2"}, owner{name: "S2"}},
-		{"bound here", ovn.LogicalSwitchPort{Type: ovn.PortVirtual, Chassis: "S1"}, owner{name: "S1", here: true}},
+		{"requested before host_id", port{RequestedChassis: []string{"n1"}, HostID: "n9"}, n1},
+		{"of two the one that is host_id",
+			port{RequestedChassis: []string{"n2", "n1"}, HostID: "n1"}, n1},
+		{"of two the first", port{RequestedChassis: []string{"n2", "n1"}}, n2},
+		{"of two the first, host_id being neither",
+			port{RequestedChassis: []string{"n2", "n1"}, HostID: "n3"}, n2},
+		{"host_id alone", port{HostID: "n1"}, n1},
+		{"neither", port{}, owner{}},
+		{"the chassis' name", port{RequestedChassis: []string{"S1"}}, owner{name: "S1", here: true}},
+		{"virtual: requested-chassis does not count",
+			port{Type: ovn.PortVirtual, RequestedChassis: []string{"n1"}, HostID: "n2"}, n2},
+		{"virtual: its parent's host",
+			port{Type: ovn.PortVirtual, ParentHost: "n1", HostID: "n2"}, n1},
+		{"external: its group's first chassis",
+			port{Type: ovn.PortExternal, HAGroup: "g", HostID: "n1"}, owner{name: "S3"}},
+		{"external: no group", port{Type: ovn.PortExternal, HostID: "n1"}, owner{}},
+		{"subport: its parent's", port{ParentName: "trunk", HostID: "n2"}, n1},
+		{"subport: parent gone", port{ParentName: "gone", HostID: "n1"}, owner{}},
+		{"subport of itself", port{ParentName: "loop"}, owner{}},
+		{"a domain more",
+			port{RequestedChassis: []string{"n1.example.org"}}, owner{name: "n1.example.org", near: true}},
+		{"bound elsewhere", port{RequestedChassis: []string{"n1"}, Chassis: "S2"}, owner{name: "S2"}},
+		{"bound here", port{Type: ovn.PortVirtual, Chassis: "S1"}, owner{name: "S1", here: true}},
 	} {
-		v := newView(&Input{OVN: ovn.Snapshot{HAGroups: []*ovn.HAChassisGroup{group}, Ports: []*ovn.LogicalSwitchPort{parent, loop},
+		v := newView(&Input{OVN: ovn.Snapshot{HAGroups: []*ovn.HAChassisGroup{group}, Ports: []*port{parent, loop},
 			Local: ovn.Local{Hostname: "n1", SystemID: "S1"}}}, defaults())
 		if got := v.ownerOf(&tt.port); got != tt.want {
 			t.Errorf("%s: ownerOf = %+v, want %+v", tt.name, got, tt.want)
@@ -100,7 +109,8 @@ func TestSubnetOf(t *testing.T) {
 		{"10.7.0.129/25", "10.7.0.130", "10.7.0.128/25"},
 		{"2001:db8:7::1/64", "2001:db8:7::2", "2001:db8:7::/64"},
 	} {
-		got := subnetOf([]netip.Prefix{netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix(tt.cidr)}, netip.MustParseAddr(tt.address))
+		list := []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix(tt.cidr)}
+		got := subnetOf(list, netip.MustParseAddr(tt.address))
 		if got.String() != tt.want {
 			t.Errorf("subnetOf(%s, %s) = %s, want %s", tt.cidr, tt.address, got, tt.want)
 		}
