@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"ovnbgp/internal/config"
@@ -175,23 +176,29 @@ func why(checks []Check, d model.Decision) (text, fix string) {
 
 // Write prints the answer for people.
 func (a Answer) Write(w io.Writer) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, a.Address)
+	var b strings.Builder
+	fmt.Fprintln(&b, a.Address)
 	for _, c := range a.Checks {
-		fmt.Fprintf(tw, "  %s\t%s\t%s\n", c.Question, c.Result, c.Text)
+		fmt.Fprintf(&b, "  %s\t%s\t%s\n", c.Question, c.Result, c.Text)
 	}
-	fmt.Fprintf(tw, "  why\t\t%s\n", a.Why)
+	fmt.Fprintf(&b, "  why\t\t%s\n", a.Why)
 	if a.Fix != "" {
-		fmt.Fprintf(tw, "  fix\t\t%s\n", a.Fix)
+		fmt.Fprintf(&b, "  fix\t\t%s\n", a.Fix)
 	}
 	if a.Node != "" {
-		fmt.Fprintf(tw, "  node\t\t%s\n", a.Node)
+		fmt.Fprintf(&b, "  node\t\t%s\n", a.Node)
 	}
-	for _, d := range a.Decisions[1:] {
-		fmt.Fprintf(tw, "  also\t%s\t%s [%s]\n", d.Verdict, d.Text, d.Row)
+	for i, d := range a.Decisions {
+		if i > 0 {
+			fmt.Fprintf(&b, "  also\t%s\t%s [%s]\n", d.Verdict, d.Text, d.Row)
+		}
 	}
 	for _, o := range a.Objects {
-		fmt.Fprintf(tw, "  object\t%s\t%s\n", o.State, o.Text)
+		fmt.Fprintf(&b, "  object\t%s\t%s\n", o.State, o.Text)
 	}
-	return tw.Flush()
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if _, err := io.WriteString(columns, b.String()); err != nil {
+		return err
+	}
+	return columns.Flush()
 }
