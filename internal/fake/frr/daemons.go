@@ -116,9 +116,10 @@ func (d *Daemons) AddVRF(name, device string) {
 	d.IP("-n", name, "link", "set", device, "up")
 }
 
-// DelVRF deletes the VRF and all that is in it.
-func (d *Daemons) DelVRF(name string) {
+// DelVRF deletes the VRF and its device.
+func (d *Daemons) DelVRF(name, device string) {
 	d.t.Helper()
+	d.IP("-n", name, "link", "del", device)
 	d.IP("netns", "del", name)
 }
 

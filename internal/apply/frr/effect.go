@@ -1,0 +1,239 @@
+package frr
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/plan"
+)
+
+// FRR 10 may forget a leak when the kernel's VRF is deleted and made again: every line is there, and no address
+// arrives in the default instance (FRR issue 21301); or bgpd never learns of the new VRF (issue 21850). So the leak
+// is judged by what it does to some of the announced addresses. Making the VRF's instance anew brings it back.
+
+// effect is what the leak does.
+type effect struct {
+	unbound bool     // the kernel's VRF is there, and bgpd's instance is not tied to it
+	broken  []string // families of which addresses are in the VRF's table and do not arrive
+	working bool     // addresses of some family do arrive
+}
+
+func (e effect) good() bool { return !e.unbound && len(e.broken) == 0 }
+
+// String returns "no address of ipv4 unicast reaches the default instance".
+func (e effect) String() string {
+	if e.unbound {
+		return "bgpd does not know the kernel's VRF"
+	}
+	return "no address of " + strings.Join(e.broken, " and ") + " reaches the default instance"
+}
+
+// fault is an effect that fails to come, over time.
+type fault struct {
+	since   time.Time // when it was first seen; zero: all is well
+	mended  int       // times it was mended since
+	notTill time.Time // not to be mended again before
+}
+
+// A leak takes a moment to come: bgpd leaks in the background, some milliseconds for a thousand addresses. Mending
+// anew waits longer each time: it must not become a flap of its own.
+const (
+	moment       = time.Second
+	firstBackoff = 10 * time.Second
+	lastBackoff  = 10 * time.Minute
+)
+
+// judge takes an effect in and tells whether it has been missing for longer than a moment.
+func (a *Applier) judge(e effect) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	switch {
+	case e.good():
+		a.fault = fault{}
+	case a.fault.since.IsZero():
+		a.fault.since = now
+	}
+	return !e.good() && now.Sub(a.fault.since) >= moment
+}
+
+// effect asks after some announced addresses of each family.
+func (a *Applier) effect(ctx context.Context, want model.Node, have running) (effect, error) {
+	var e effect
+	if have.vrfs[want.Leak.VRF].VRFID < 0 && a.kernelHas(ctx, want.Leak.VRF) {
+		e.unbound = true
+		return e, nil
+	}
+	for i, family := range families() {
+		if filtered(have, want.Leak.VRF, family) {
+			continue
+		}
+		arrived, absent, err := a.arrive(ctx, want.Leak.VRF, family, sample(want, model.Family(4+2*i)))
+		if err != nil {
+			return effect{}, err
+		}
+		switch {
+		case arrived > 0:
+			e.working = true
+		case absent > 0:
+			e.broken = append(e.broken, family)
+		}
+	}
+	return e, nil
+}
+
+// filtered tells that the operator lets only some addresses through: that one does not arrive proves nothing then.
+func filtered(have running, vrf, family string) bool {
+	return have.instances[defaultVRF].has(family, "import vrf route-map") ||
+		have.instances[vrf].has(family, "route-map vpn")
+}
+
+// sample returns the first and the last announced address of a family.
+func sample(want model.Node, family model.Family) []netip.Prefix {
+	var all []netip.Prefix
+	for _, announced := range want.Announcements {
+		if announced.VRF == want.Leak.VRF && model.FamilyOf(announced.Prefix.Addr()) == family {
+			all = append(all, announced.Prefix)
+		}
+	}
+	if len(all) > 2 {
+		all = []netip.Prefix{all[0], all[len(all)-1]}
+	}
+	return all
+}
+
+// arrive counts the prefixes that are in the VRF's table and have, or have not, come into the default one. What is
+// not in the VRF's table is not in the kernel yet, and says nothing about the leak.
+func (a *Applier) arrive(ctx context.Context, vrf, family string, prefixes []netip.Prefix) (arrived, absent int, err error) {
+	for _, prefix := range prefixes {
+		inVRF, err := a.paths(ctx, "show bgp vrf "+vrf+" "+family+" "+prefix.String()+" json")
+		if err != nil {
+			return 0, 0, err
+		}
+		if len(inVRF) == 0 {
+			continue
+		}
+		inDefault, err := a.paths(ctx, "show bgp "+family+" "+prefix.String()+" json")
+		if err != nil {
+			return 0, 0, err
+		}
+		if slices.ContainsFunc(inDefault, func(p path) bool { return p.NextHopVRF == vrf }) {
+			arrived++
+		} else {
+			absent++
+		}
+	}
+	return arrived, absent, nil
+}
+
+// path is one path of a prefix. A leaked one names the VRF it came from.
+type path struct {
+	NextHopVRF string `json:"nhVrfName"`
+}
+
+func (a *Applier) paths(ctx context.Context, command string) ([]path, error) {
+	var answer struct {
+		Paths []path `json:"paths"`
+	}
+	if err := a.bgpd.ShowJSON(ctx, command, &answer); err != nil {
+		return nil, fmt.Errorf("read FRR's table: %w", err)
+	}
+	return answer.Paths, nil
+}
+
+// kernelHas tells whether zebra knows the VRF as one of the kernel's. That zebra does not answer is no proof.
+func (a *Applier) kernelHas(ctx context.Context, vrf string) bool {
+	text, err := a.zebra.Show(ctx, "show vrf")
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		if words := strings.Fields(line); len(words) > 3 && words[0] == "vrf" && words[1] == vrf && words[2] == "id" {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *Applier) mending(want model.Node, e effect) plan.Step {
+	object := difference{as: want.Leak.AS, vrf: want.Leak.VRF}
+	text := object.header(true) + ": made anew"
+	if !e.unbound && e.working {
+		text = object.header(false) + ": import vrf " + want.Leak.VRF + " (" + strings.Join(e.broken, ", ") + ") made anew"
+	}
+	return plan.Step{Verb: plan.Update, Object: text, Why: "the leak is configured and has no effect: " + e.String(),
+		Do: func(ctx context.Context) error { return a.mend(ctx, want) }}
+}
+
+// mend takes the import away and adds it again where only a family is broken, so that the other one does not flap;
+// else it makes the VRF's instance anew, with every line it had, whoever wrote it.
+func (a *Applier) mend(ctx context.Context, want model.Node) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	have, err := a.read(ctx, want.Leak.VRF)
+	if err != nil {
+		return err
+	}
+	if missing := compare(want.Leak, have); len(missing.lines) > 0 {
+		return fmt.Errorf("FRR has lost %s since; that is added first", missing)
+	}
+	e, err := a.effect(ctx, want, have)
+	if err != nil || e.good() {
+		return err
+	}
+	if err := a.mayMend(e); err != nil {
+		return err
+	}
+	lines := remaking(want.Leak, have, e)
+	if err := a.bgpd.Configure(ctx, lines); err != nil {
+		return fmt.Errorf("make the leak of VRF %s anew: %w", want.Leak.VRF, err)
+	}
+	return nil
+}
+
+// remaking returns the commands that make the broken imports, or the VRF's instance, anew.
+func remaking(leak model.Leak, have running, e effect) []string {
+	names := difference{as: leak.AS, vrf: leak.VRF}
+	if e.unbound || !e.working {
+		// The text holds "router bgp …" as its first line.
+		return slices.Concat([]string{"no " + names.header(true)}, have.instances[leak.VRF].text, []string{"exit"})
+	}
+	lines := []string{names.header(false)}
+	for _, family := range e.broken {
+		lines = append(lines, "address-family "+family, "no import vrf "+leak.VRF, "import vrf "+leak.VRF,
+			"exit-address-family")
+	}
+	return append(lines, "exit")
+}
+
+// mayMend counts a mending, or says why it is too early for another.
+func (a *Applier) mayMend(e effect) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	if now.Before(a.fault.notTill) {
+		return fmt.Errorf("%s, though it was made anew %s; tried again at %s", e, times(a.fault.mended),
+			a.fault.notTill.Format(time.TimeOnly))
+	}
+	wait := lastBackoff
+	if a.fault.mended < 6 {
+		wait = min(firstBackoff<<a.fault.mended, lastBackoff)
+	}
+	a.fault.mended++
+	a.fault.since = now // it gets its moment again
+	a.fault.notTill = now.Add(wait)
+	return nil
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return strconv.Itoa(n) + " times"
+}
