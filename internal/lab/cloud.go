@@ -37,6 +37,8 @@ type cloudState struct {
 	Ports       map[string]*Port
 	FloatingIPs map[string]*FloatingIP
 	VMs         map[string]*VM
+	// LoadBalancers are found by name, too.
+	LoadBalancers map[string]*LoadBalancer
 	// Group is the security group that every port is in.
 	Group string
 }
@@ -111,6 +113,9 @@ func (s *cloudState) fill() {
 	}
 	if s.VMs == nil {
 		s.VMs = map[string]*VM{}
+	}
+	if s.LoadBalancers == nil {
+		s.LoadBalancers = map[string]*LoadBalancer{}
 	}
 }
 

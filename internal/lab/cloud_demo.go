@@ -12,12 +12,16 @@ const (
 	DemoRouter     = "router1"
 	DemoProviderVM = "pvm1"
 	DemoTenantVM   = "tvm1"
-	DemoOtherVM    = "tvm2"
+	DemoMember1    = "tvm2"
+	DemoMember2    = "tvm3"
 	DemoFloatingIP = "203.0.113.50"
+	DemoBalancer   = "lb1"
+	DemoVIP        = "203.0.113.70"
 )
 
 // Demo creates the demonstration cloud: a flat provider network without DHCP, dual stack, with a VM on compute1; a
-// tenant network behind a router with a VM on each compute, the one on compute2 with a floating IP.
+// tenant network behind a router with a VM with a floating IP on compute2, and one more on each compute; a load balancer
+// on the provider network before these two.
 func (c *Cloud) Demo(ctx context.Context) error {
 	steps := []func() error{
 		func() error { return c.demoNetworks(ctx) },
@@ -27,21 +31,16 @@ func (c *Cloud) Demo(ctx context.Context) error {
 			}})
 			return err
 		},
-		func() error {
-			_, err := c.CreatePort(ctx, PortOptions{Name: DemoTenantVM, Network: DemoTenant})
-			return err
-		},
-		func() error {
-			_, err := c.CreatePort(ctx, PortOptions{Name: DemoOtherVM, Network: DemoTenant})
-			return err
-		},
+		func() error { return c.createPorts(ctx, DemoTenant, DemoTenantVM, DemoMember1, DemoMember2) },
 		func() error {
 			_, err := c.CreateFloatingIP(ctx, DemoPublic, netip.MustParseAddr(DemoFloatingIP))
 			return err
 		},
 		func() error { return c.Associate(ctx, DemoFloatingIP, DemoTenantVM) },
+		func() error { return c.demoBalancer(ctx) },
 		func() error {
-			return c.BootVMs(ctx, Boot{DemoProviderVM, "compute1"}, Boot{DemoTenantVM, "compute2"}, Boot{DemoOtherVM, "compute1"})
+			return c.BootVMs(ctx, Boot{DemoProviderVM, "compute1"}, Boot{DemoTenantVM, "compute2"},
+				Boot{DemoMember1, "compute1"}, Boot{DemoMember2, "compute2"})
 		},
 	}
 	for _, step := range steps {
@@ -81,6 +80,29 @@ func (c *Cloud) demoNetworks(ctx context.Context) error {
 		return err
 	}
 	return c.AddInterface(ctx, DemoRouter, DemoTenant, "tenant-v4")
+}
+
+func (c *Cloud) createPorts(ctx context.Context, network string, names ...string) error {
+	for _, name := range names {
+		if _, err := c.CreatePort(ctx, PortOptions{Name: name, Network: network}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cloud) demoBalancer(ctx context.Context) error {
+	if _, err := c.CreateLoadBalancer(ctx, LoadBalancerOptions{
+		Name: DemoBalancer, Network: DemoPublic, VIP: netip.MustParseAddr(DemoVIP), Port: BannerPort,
+	}); err != nil {
+		return err
+	}
+	for _, member := range []string{DemoMember1, DemoMember2} {
+		if err := c.AddMember(ctx, DemoBalancer, member, BannerPort); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Boot says which port's VM to boot where.

@@ -74,6 +74,9 @@ func (c *Cloud) Associate(ctx context.Context, address, port string) error {
 	if err := c.commit(ctx, ops...); err != nil {
 		return fmt.Errorf("associate floating IP %s with %s: %w", address, port, err)
 	}
+	if err := c.vipFloatingIP(ctx, c.state.Ports[port]); err != nil {
+		return err
+	}
 	fip.Revision++
 	return c.commit(ctx, setRevision("NAT", fip.where(), fip.Revision))
 }
@@ -89,12 +92,7 @@ func (c *Cloud) associate(ctx context.Context, fip *FloatingIP, port string) ([]
 		return nil, err
 	}
 	fip.Port, fip.Router, fip.Revision = p.Name, r.Name, fip.Revision+1
-	for _, a := range p.Addresses {
-		if a.Is4() {
-			fip.Fixed = a
-			break
-		}
-	}
+	fip.Fixed = p.address4()
 	p.FloatingIP = fip.Address.String()
 	row, err := c.natRow(ctx, fip, p, r)
 	if err != nil {
@@ -114,6 +112,9 @@ func (c *Cloud) natRow(ctx context.Context, fip *FloatingIP, p *Port, r *Router)
 		return nil, err
 	}
 	row := fip.row(p, r, n)
+	if c.isMember(p) {
+		delete(row, "logical_port")
+	}
 	distributed, err := c.distributed(ctx)
 	if err != nil || !distributed {
 		return row, err
@@ -124,7 +125,7 @@ func (c *Cloud) natRow(ctx context.Context, fip *FloatingIP, p *Port, r *Router)
 	}
 	row["gateway_port"] = gateway
 	up, err := c.up(ctx, p)
-	if up {
+	if up && !c.isMember(p) {
 		row["external_mac"] = ovsdb.Some(fip.MAC)
 	}
 	return row, err
@@ -167,7 +168,7 @@ func (f *FloatingIP) where() []ovsdb.Condition {
 // when the port comes up, and never takes it back.
 func (c *Cloud) distribute(ctx context.Context, fip *FloatingIP) error {
 	distributed, err := c.distributed(ctx)
-	if err != nil || !distributed {
+	if err != nil || !distributed || c.isMember(c.state.Ports[fip.Port]) {
 		return err
 	}
 	return c.transact(ctx, ovsdb.Update("NAT", fip.where(), ovsdb.Columns{"external_mac": ovsdb.Some(fip.MAC)}))
@@ -191,12 +192,16 @@ func (c *Cloud) Disassociate(ctx context.Context, address string) error {
 		return fmt.Errorf("disassociate floating IP %s: %w", address, err)
 	}
 	ops := []ovsdb.Operation{remove("Logical_Router", lr(r.ID), "nat", row)}
-	if p, ok := c.state.Ports[fip.Port]; ok {
+	p, ok := c.state.Ports[fip.Port]
+	if ok {
 		p.FloatingIP = ""
 		ops = append(ops, deleteKeys("Logical_Switch_Port", lsp(p.ID), "external_ids", "neutron:port_fip"))
 	}
 	fip.Port, fip.Router, fip.Fixed = "", "", netip.Addr{}
-	return c.commit(ctx, ops...)
+	if err := c.commit(ctx, ops...); err != nil || !ok {
+		return err
+	}
+	return c.vipFloatingIP(ctx, p)
 }
 
 // DeleteFloatingIP gives a floating IP back.
@@ -246,7 +251,7 @@ func (c *Cloud) SetDistributed(ctx context.Context, distributed bool) error {
 			change["gateway_port"] = gateway
 			if up, err := c.up(ctx, c.state.Ports[fip.Port]); err != nil {
 				return err
-			} else if up {
+			} else if up && !c.isMember(c.state.Ports[fip.Port]) {
 				change["external_mac"] = ovsdb.Some(fip.MAC)
 			} else {
 				delete(change, "external_mac")

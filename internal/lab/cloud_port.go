@@ -17,6 +17,8 @@ type PortOptions struct {
 	Name, Network string
 	MAC           string       // "": random
 	Addresses     []netip.Addr // none: one of each subnet
+	// DeviceID and DeviceOwner are for ports that are no VM's; "" for a VM's.
+	DeviceID, DeviceOwner string
 }
 
 // Port is a Neutron port and its Logical_Switch_Port, whose name is the port's ID.
@@ -43,7 +45,7 @@ func (c *Cloud) Port(name string) (*Port, error) {
 
 // CreatePort creates an unbound port.
 func (c *Cloud) CreatePort(ctx context.Context, o PortOptions) (*Port, error) {
-	p, ops, err := c.newPort(o)
+	p, ops, err := c.newPort(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("create port %s: %w", o.Name, err)
 	}
@@ -55,7 +57,7 @@ func (c *Cloud) CreatePort(ctx context.Context, o PortOptions) (*Port, error) {
 }
 
 // newPort adds a port to the state and returns what inserts its row. Several can go into one transaction.
-func (c *Cloud) newPort(o PortOptions) (*Port, []ovsdb.Operation, error) {
+func (c *Cloud) newPort(ctx context.Context, o PortOptions) (*Port, []ovsdb.Operation, error) {
 	n, err := c.Network(o.Network)
 	if err != nil {
 		return nil, nil, err
@@ -65,7 +67,10 @@ func (c *Cloud) newPort(o PortOptions) (*Port, []ovsdb.Operation, error) {
 	}
 	p := &Port{
 		ID: newID(), Name: o.Name, Network: o.Network, MAC: o.MAC, Addresses: o.Addresses,
-		DeviceID: newID(), Project: project, Revision: 1,
+		DeviceID: o.DeviceID, DeviceOwner: o.DeviceOwner, Project: project, Revision: 1,
+	}
+	if p.DeviceID == "" {
+		p.DeviceID = newID()
 	}
 	if p.MAC == "" {
 		p.MAC = newMAC()
@@ -79,7 +84,7 @@ func (c *Cloud) newPort(o PortOptions) (*Port, []ovsdb.Operation, error) {
 	var ops []ovsdb.Operation
 	for _, s := range n.Subnets {
 		if s.DHCP && s.CIDR.Addr().Is4() {
-			id, err := c.rowID(context.Background(), "DHCP_Options", s.where())
+			id, err := c.rowID(ctx, "DHCP_Options", s.where())
 			if err != nil {
 				return nil, nil, err
 			}
@@ -113,6 +118,16 @@ func (p *Port) addresses() string {
 		words = append(words, a.String())
 	}
 	return strings.Join(words, " ")
+}
+
+// address4 is the port's first IPv4 address, the zero address if it has none.
+func (p *Port) address4() netip.Addr {
+	for _, a := range p.Addresses {
+		if a.Is4() {
+			return a
+		}
+	}
+	return netip.Addr{}
 }
 
 // portIDs is a port's external_ids.

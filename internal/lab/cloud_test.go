@@ -221,6 +221,54 @@ func normal(t *testing.T, row map[string]any) string {
 	return strings.ReplaceAll(text, `"neutron:project_id":""`, `"neutron:project_id":"PROJECT"`)
 }
 
+// The rows of a load balancer, too, with a floating IP of its VIP.
+func TestLoadBalancerRowsAreOctavias(t *testing.T) {
+	ctx := t.Context()
+	c := startCloud(t)
+	buildFullCloud(t, c)
+	for _, name := range []string{"vm1", "vm2"} {
+		must(t, c.DeleteFloatingIP(ctx, c.state.Ports[name].FloatingIP))
+	}
+	l := value[*LoadBalancer](t)(c.CreateLoadBalancer(ctx, LoadBalancerOptions{
+		Name: "lb1", Network: "tenant", VIP: netip.MustParseAddr("10.0.0.50"), Port: 80,
+	}))
+	must(t, c.AddMember(ctx, "lb1", "vm1", 8080), c.AddMember(ctx, "lb1", "vm2", 8080))
+	fip := value[*FloatingIP](t)(c.CreateFloatingIP(ctx, "public", netip.Addr{}))
+	must(t, c.Associate(ctx, fip.Address.String(), l.VIPPort))
+	var recorded map[string]map[string]map[string]any
+	must(t, json.Unmarshal(value[[]byte](t)(os.ReadFile("testdata/neutron/p4-fip-of-vip.json")), &recorded))
+	for table, rows := range recorded {
+		var want, have []string
+		for _, row := range rows {
+			want = append(want, normal(t, row))
+		}
+		for _, row := range dumpTable(t, c.nb, table) {
+			if table != "Logical_Switch_Port" || row["name"] == c.state.Ports[l.VIPPort].ID {
+				have = append(have, normal(t, row))
+			}
+		}
+		slices.Sort(want)
+		slices.Sort(have)
+		if diff := cmp.Diff(want, have); diff != "" {
+			t.Errorf("%s differs from Octavia's (-recorded +ours):\n%s", table, diff)
+		}
+	}
+	must(t, c.DeleteFloatingIP(ctx, fip.Address.String()))
+	if row := dumpTable(t, c.nb, "Load_Balancer")[0]; len(row["vips"].(map[string]any)) != 1 {
+		t.Errorf("without floating IP: %v", row)
+	}
+	// A member's floating IP is the gateway's, and is as if made for no port.
+	other := value[*FloatingIP](t)(c.CreateFloatingIP(ctx, "public", netip.Addr{}))
+	must(t, c.Associate(ctx, other.Address.String(), "vm1"))
+	if nat := natRows(t, c)[0]; nat["logical_port"] != nil || nat["external_mac"] != nil || nat["gateway_port"] == nil {
+		t.Errorf("floating IP of a member: %v", nat)
+	}
+	must(t, c.DeleteLoadBalancer(ctx, "lb1"))
+	if rows := dumpTable(t, c.nb, "Load_Balancer"); len(rows) != 0 {
+		t.Errorf("left: %v", rows)
+	}
+}
+
 func natRows(t *testing.T, c *Cloud) []map[string]any {
 	t.Helper()
 	return slices.DeleteFunc(dumpTable(t, c.nb, "NAT"), func(row map[string]any) bool { return row["type"] == "snat" })

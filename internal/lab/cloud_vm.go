@@ -371,13 +371,3 @@ func (c *Cloud) RunInVM(ctx context.Context, name string, argv ...string) ([]byt
 	}
 	return n.Output(ctx, append([]string{"ip", "netns", "exec", v.Name}, argv...)...)
 }
-
-// addressOf is a VM's address of a family, for tests from outside.
-func (p *Port) addressOf(is6 bool) netip.Addr {
-	for _, a := range p.Addresses {
-		if a.Is6() == is6 {
-			return a
-		}
-	}
-	return netip.Addr{}
-}

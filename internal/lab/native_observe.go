@@ -180,6 +180,7 @@ func dialHere(to netip.Addr) (net.Conn, error) {
 type Reach struct {
 	Name    string
 	Address netip.Addr
+	TCPOnly bool // a load balancer's address answers no ping
 	Ping    error
 	Banner  string
 	Err     error // of the banner
@@ -199,14 +200,17 @@ func (f *Fabric) Summarize(ctx context.Context, c *Cloud) (Summary, error) {
 		return s, err
 	}
 	for _, target := range c.outsideTargets() {
-		target.Ping = f.Ping(ctx, target.Address)
+		if !target.TCPOnly {
+			target.Ping = f.Ping(ctx, target.Address)
+		}
 		target.Banner, target.Err = f.Banner(ctx, target.Address)
 		s.Reach = append(s.Reach, target)
 	}
 	return s, nil
 }
 
-// outsideTargets are the addresses of running VMs that a fabric is to reach: of provider networks, and floating IPs.
+// outsideTargets are the addresses that a fabric is to reach: of VMs on provider networks, floating IPs of VMs, and VIPs
+// on external networks.
 func (c *Cloud) outsideTargets() []Reach {
 	var out []Reach
 	for name := range c.state.VMs {
@@ -218,6 +222,11 @@ func (c *Cloud) outsideTargets() []Reach {
 		}
 		if a, err := netip.ParseAddr(p.FloatingIP); err == nil {
 			out = append(out, Reach{Name: name + " (floating IP)", Address: a})
+		}
+	}
+	for _, l := range c.state.LoadBalancers {
+		if n := c.state.Networks[l.Network]; n != nil && n.External {
+			out = append(out, Reach{Name: l.Name + " (load balancer)", Address: l.VIP, TCPOnly: true})
 		}
 	}
 	slices.SortFunc(out, func(a, b Reach) int { return a.Address.Compare(b.Address) })
@@ -238,7 +247,10 @@ func (s Summary) Print(out io.Writer) error {
 	}
 	for _, r := range s.Reach {
 		ping, banner := "ok", r.Banner
-		if r.Ping != nil {
+		switch {
+		case r.TCPOnly:
+			ping = "-"
+		case r.Ping != nil:
 			ping = "no answer"
 		}
 		if r.Err != nil {
