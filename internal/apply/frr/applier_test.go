@@ -294,8 +294,8 @@ func leaksSecret(lines []string) bool {
 
 func TestCleanup(t *testing.T) {
 	for name, foreign := range map[string][]string{
-		"ours alone":                      nil,
-		"with more in the VRF's instance": {"router bgp 64999 vrf bgp-vrf", "neighbor 192.0.2.1 remote-as 65010", "exit"},
+		"alone":   nil,
+		"foreign": {"router bgp 64999 vrf bgp-vrf", "neighbor 192.0.2.1 remote-as 65010", "exit"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := fake.Start(t)
