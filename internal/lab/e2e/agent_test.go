@@ -1,0 +1,142 @@
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"ovnbgp/internal/api"
+	"ovnbgp/internal/lab"
+	"ovnbgp/internal/status"
+)
+
+// cmdAgent starts, ends and signals agents: "agent stop compute1", "agent kill …", "agent start …" (waits until it has
+// settled), "agent hup …". "agent config NODE FILE" gives it another configuration at its next start or HUP; the old
+// one comes back at the script's end.
+func (s *stage) cmdAgent(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: agent start|stop|kill|hup NODE… | agent config NODE FILE")
+	}
+	if args[0] == "config" {
+		node, err := s.fabric.Node(args[1])
+		ts.Check(err)
+		ts.Check(s.configure(node, ts.ReadFile(args[2])))
+		return
+	}
+	for _, name := range args[1:] {
+		node, err := s.fabric.Node(name)
+		ts.Check(err)
+		ts.Check(s.control(node, args[0]))
+	}
+}
+
+func (s *stage) control(node lab.Node, verb string) error {
+	switch verb {
+	case "start":
+		if err := node.StartAgent(); err != nil {
+			return err
+		}
+		return s.settled(node.Name)
+	case "stop":
+		return node.StopAgent(s.ctx)
+	case "kill":
+		return node.KillAgent(s.ctx)
+	case "hup":
+		pid := node.AgentPid()
+		if pid == 0 {
+			return fmt.Errorf("no agent runs on %s", node.Name)
+		}
+		return syscall.Kill(pid, syscall.SIGHUP)
+	}
+	return fmt.Errorf("agent %s: want start, stop, kill, hup or config", verb)
+}
+
+func (s *stage) configure(node lab.Node, text string) error {
+	old, err := os.ReadFile(node.Path(lab.AgentConfig))
+	if err != nil {
+		return err
+	}
+	s.undo = append(s.undo, func() error {
+		return errors.Join(node.StopAgent(s.ctx), node.WriteFile(lab.AgentConfig, string(old), 0o644))
+	})
+	return node.WriteFile(lab.AgentConfig, strings.ReplaceAll(text, "$BASE\n", string(old)), 0o644)
+}
+
+// status asks the agent of a node.
+func (s *stage) status(node string) (status.Report, error) {
+	n, err := s.fabric.Node(node)
+	if err != nil {
+		return status.Report{}, err
+	}
+	return api.NewClient(n.Path("/run/ovnbgp/agent.sock")).Status(s.ctx)
+}
+
+// settled waits until the agents of the nodes have nothing left to do.
+func (s *stage) settled(nodes ...string) error {
+	for _, name := range nodes {
+		_, err := s.eventually(func() error {
+			report, err := s.status(name)
+			if err != nil {
+				return err
+			}
+			if report.Verdict != status.OK {
+				text, _ := json.Marshal(report.Troubles)
+				return fmt.Errorf("agent of %s: %s: %s %s", name, report.Verdict, report.Text, text)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cmdSettled waits until agents have nothing left to do: "settled compute1"; all without a name.
+func (s *stage) cmdSettled(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("usage: settled [NODE…]")
+	}
+	if len(args) == 0 {
+		args = chassisNames()
+	}
+	ts.Check(s.settled(args...))
+}
+
+// cmdWrites counts what an agent wrote at its own sockets: "writes mark NODE", then "writes none NODE". After a restart
+// "writes none NODE" without a mark asks for none since the start.
+func (s *stage) cmdWrites(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: writes mark|forget|none|some NODE")
+	}
+	if args[0] == "forget" {
+		delete(s.writes, args[1])
+		return
+	}
+	// Give a write that should not be the time to be made.
+	time.Sleep(time.Second)
+	report, err := s.status(args[1])
+	ts.Check(err)
+	var total uint64
+	for _, sub := range report.Subsystems {
+		total += sub.Writes
+		ts.Logf("%s has made %d writes", sub.Name, sub.Writes)
+	}
+	got := total - s.writes[args[1]]
+	switch args[0] {
+	case "mark":
+		s.writes[args[1]] = total
+	case "none", "some":
+		if (got == 0) != (args[0] == "none") {
+			ts.Fatalf("%d writes on %s, want %s", got, args[1], args[0])
+		}
+	default:
+		ts.Fatalf("writes %s: want mark, forget, none or some", args[0])
+	}
+}

@@ -1,0 +1,184 @@
+// Package e2e holds the end-to-end scripts: testdata/*.txtar, played in a lab that is up, in the kernel that has its
+// nodes. A script changes the cloud as Neutron would, breaks things as the world does, and looks at the leaf, in the
+// nodes' kernels, and from the outside host. What its words mean stands in the files of this package, one per noun.
+package e2e
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"ovnbgp/internal/lab"
+)
+
+// shard picks scripts, "1/2" the first half, so that two labs can play them at the same time.
+var shard = flag.String("shard", "1/1", "play the scripts of shard N of M")
+
+// patience is how long a condition is waited for. Goals are printed beside what a wait took; this is the end of hope.
+const patience = 20 * time.Second
+
+// TestScripts plays the scripts, one after the other: they share the fabric.
+func TestScripts(t *testing.T) {
+	if os.Getenv("OVNBGP_GUEST") != "1" {
+		t.Skip("needs the lab: run by make test in the lab")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	fabric, err := lab.OpenFabric()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, script := range scripts(t) {
+		name := strings.TrimSuffix(filepath.Base(script), ".txtar")
+		t.Run(name, func(t *testing.T) {
+			testscript.Run(t, testscript.Params{
+				Files:               []string{script},
+				Cmds:                commands(ctx, fabric),
+				RequireExplicitExec: true,
+				Setup: func(env *testscript.Env) error {
+					stage, err := newStage(ctx, fabric)
+					if err != nil {
+						return err
+					}
+					env.Values[stageKey{}] = stage
+					env.Defer(func() { stage.clear(t) })
+					return stage.settled(chassisNames()...)
+				},
+			})
+		})
+	}
+}
+
+// scripts lists the scripts of this shard.
+func scripts(t *testing.T) []string {
+	t.Helper()
+	var n, m uint32
+	if _, err := fmt.Sscanf(*shard, "%d/%d", &n, &m); err != nil || n < 1 || n > m {
+		t.Fatalf("-shard %q: want N/M", *shard)
+	}
+	all, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(all) == 0 {
+		t.Fatalf("no scripts in testdata: %v", err)
+	}
+	var mine []string
+	for _, s := range all {
+		h := fnv.New32()
+		h.Write([]byte(filepath.Base(s)))
+		if h.Sum32()%m == n-1 {
+			mine = append(mine, s)
+		}
+	}
+	return mine
+}
+
+func commands(ctx context.Context, f *lab.Fabric) map[string]func(*testscript.TestScript, bool, []string) {
+	type command = func(s *stage, ts *testscript.TestScript, neg bool, args []string)
+	table := map[string]command{
+		"cloud":   (*stage).cmdCloud,
+		"leaf":    (*stage).cmdLeaf,
+		"updates": (*stage).cmdUpdates,
+		"banner":  (*stage).cmdBanner,
+		"ping":    (*stage).cmdPing,
+		"on":      (*stage).cmdOn,
+		"has":     (*stage).cmdHas,
+		"agent":   (*stage).cmdAgent,
+		"settled": (*stage).cmdSettled,
+		"writes":  (*stage).cmdWrites,
+	}
+	cmds := map[string]func(*testscript.TestScript, bool, []string){}
+	for name, do := range table {
+		cmds[name] = func(ts *testscript.TestScript, neg bool, args []string) {
+			do(ts.Value(stageKey{}).(*stage), ts, neg, args)
+		}
+	}
+	return cmds
+}
+
+func chassisNames() []string {
+	var names []string
+	for _, n := range lab.DefaultTopology().Chassis() {
+		names = append(names, n.Name)
+	}
+	return names
+}
+
+// stage is what one script has to play with.
+type stage struct {
+	ctx     context.Context
+	fabric  *lab.Fabric
+	cloud   *lab.Cloud
+	undo    []func() error // what the script made, to be removed last first
+	updates map[string]int // marked by "updates mark"
+	writes  map[string]uint64
+}
+
+type stageKey struct{}
+
+func newStage(ctx context.Context, f *lab.Fabric) (*stage, error) {
+	cloud, err := f.Cloud(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &stage{ctx: ctx, fabric: f, cloud: cloud, updates: map[string]int{}, writes: map[string]uint64{}}, nil
+}
+
+// clear removes what the script made and puts every agent back to work, so that the next script finds the lab as it was.
+func (s *stage) clear(t *testing.T) {
+	for i := len(s.undo) - 1; i >= 0; i-- {
+		if err := s.undo[i](); err != nil {
+			t.Errorf("clear the stage: %v", err)
+		}
+	}
+	for _, n := range s.fabric.Chassis() {
+		if n.AgentPid() == 0 {
+			if err := n.StartAgent(); err != nil {
+				t.Errorf("clear the stage: %v", err)
+			}
+		}
+	}
+	if err := s.cloud.Close(); err != nil {
+		t.Errorf("clear the stage: %v", err)
+	}
+}
+
+// eventually waits until a condition holds and returns how long that took.
+func (s *stage) eventually(condition func() error) (time.Duration, error) {
+	start := time.Now()
+	for {
+		err := condition()
+		if err == nil {
+			return time.Since(start), nil
+		}
+		if time.Since(start) > patience {
+			return 0, fmt.Errorf("not within %v: %w", patience, err)
+		}
+		select {
+		case <-s.ctx.Done():
+			return 0, s.ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// stays checks that a condition holds for a while: that what must not happen does not happen late.
+func (s *stage) stays(d time.Duration, condition func() error) error {
+	for start := time.Now(); time.Since(start) < d; {
+		if err := condition(); err != nil {
+			return fmt.Errorf("after %v: %w", time.Since(start).Round(time.Millisecond), err)
+		}
+		select {
+		case <-s.ctx.Done():
+			return s.ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return nil
+}
