@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -63,4 +64,13 @@ func requireRoot(next http.HandlerFunc) http.HandlerFunc {
 		}
 		next(w, r)
 	}
+}
+
+// ListenTCP opens the address of metrics and health.
+func ListenTCP(at netip.AddrPort) (net.Listener, error) {
+	listener, err := net.Listen("tcp", at.String())
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	return listener, nil
 }

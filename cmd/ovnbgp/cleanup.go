@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"ovnbgp/internal/agent"
+	"ovnbgp/internal/plan"
+)
+
+func newCleanupCommand() *cobra.Command {
+	var conf configOptions
+	var dryRun bool
+	var output string
+	cmd := &cobra.Command{
+		Use:     "cleanup",
+		Short:   "Remove from this node everything the agent built",
+		GroupID: "operate",
+		Long: `Remove from this node everything the agent built: announcements first, then FRR's leak, rules, routes,
+neighbours, flows, and the VRF. What others own stays, and sysctls are not set back. The agent must not run.
+It may be repeated.
+
+Exit codes: 0 nothing is left (with --dry-run: nothing would be removed), 1 error, 2 with --dry-run: something would be.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			options, err := conf.agentOptions(cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			steps, err := agent.Cleanup(cmd.Context(), options, dryRun)
+			preview := plan.Preview{Steps: steps}
+			write := func(w io.Writer) error {
+				if err := preview.Write(w); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(w, "%d steps\n", len(steps))
+				return err
+			}
+			if e := show(cmd.OutOrStdout(), output, preview, write); e != nil {
+				return e
+			}
+			if err == nil && dryRun && len(steps) > 0 {
+				return exitCode(exitPending)
+			}
+			return err
+		},
+	}
+	conf.addFlags(cmd)
+	addOutputFlag(cmd, &output)
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only show what would be removed")
+	return cmd
+}

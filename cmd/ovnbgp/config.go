@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"ovnbgp/internal/config/file"
+)
+
+// configOptions are the flags by which a configuration is named, the old agent's too.
+type configOptions struct {
+	sources []file.Source
+}
+
+// sourceFlag collects --config-file and --config-dir in the order of the command line, because later ones win.
+type sourceFlag struct {
+	sources *[]file.Source
+	dir     bool
+}
+
+func (f sourceFlag) String() string { return "" }
+
+func (f sourceFlag) Type() string { return "path" }
+
+func (f sourceFlag) Set(path string) error {
+	*f.sources = append(*f.sources, file.Source{Path: path, Dir: f.dir})
+	return nil
+}
+
+func (o *configOptions) addFlags(cmd *cobra.Command) {
+	cmd.Flags().Var(sourceFlag{&o.sources, false}, "config-file", "configuration file; may be repeated, later ones win")
+	cmd.Flags().Var(sourceFlag{&o.sources, true}, "config-dir", "directory of *.conf files, read in order of their names")
+}
+
+// sourcesOrDefault returns what the flags name, else the old agent's directory.
+func (o *configOptions) sourcesOrDefault() []file.Source {
+	if len(o.sources) > 0 {
+		return o.sources
+	}
+	return []file.Source{{Path: "/etc/ovn-bgp-agent", Dir: true}}
+}
+
+func newConfigCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Check a configuration, print the reference", GroupID: "operate"}
+	cmd.AddCommand(newConfigCheckCommand(), newConfigReferenceCommand())
+	return cmd
+}
+
+func newConfigCheckCommand() *cobra.Command {
+	var o configOptions
+	var strict bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Read a configuration and say what is wrong with it",
+		Long: `Read a configuration as the agent would and say what is wrong with it: mistakes are refused, options
+nobody knows are warned about, and what is not built yet is named.
+
+Exit codes: 0 the agent would start, 1 it would not.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			result, err := file.Load(o.sourcesOrDefault(), strict)
+			if err != nil {
+				return err
+			}
+			for _, w := range result.Warnings {
+				fmt.Fprintf(cmd.OutOrStdout(), "warning: %s\n", w)
+			}
+			if err := result.Startable(); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "ok")
+			return nil
+		},
+	}
+	o.addFlags(cmd)
+	cmd.Flags().BoolVar(&strict, "strict", false, "refuse what is only warned about")
+	return cmd
+}
+
+func newConfigReferenceCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reference",
+		Short: "Print every option with its default and meaning",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := io.WriteString(cmd.OutOrStdout(), file.Reference())
+			return err
+		},
+	}
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"ovnbgp/internal/agent"
+	"ovnbgp/internal/api"
+	"ovnbgp/internal/plan"
+)
+
+func newPlanCommand() *cobra.Command {
+	var ask askOptions
+	var conf configOptions
+	var from string
+	cmd := &cobra.Command{
+		Use:     "plan",
+		Short:   "Show what the agent would change now; change nothing",
+		GroupID: "operate",
+		Long: `Show what the agent would change now, and why. The running agent is asked; where none runs, the same
+round is run here, read only, so that it can be asked before the old agent is swapped.
+
+With --from the decisions are made from a snapshot (see ` + "`ovnbgp snapshot`" + `) instead of the databases, and
+compared with this node.
+
+Exit codes: 0 nothing to do, 1 error, 2 steps pending.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			preview, err := planOf(cmd, ask, conf, from)
+			if err != nil {
+				return err
+			}
+			write := func(w io.Writer) error { return writePlan(w, preview) }
+			if err := show(cmd.OutOrStdout(), ask.output, preview, write); err != nil {
+				return err
+			}
+			if len(preview.Steps) > 0 || len(preview.Problems) > 0 {
+				return exitCode(exitPending)
+			}
+			return nil
+		},
+	}
+	ask.addFlags(cmd)
+	conf.addFlags(cmd)
+	cmd.Flags().StringVar(&from, "from", "", "decide from this snapshot file")
+	return cmd
+}
+
+// planOf asks the agent, or runs the round itself.
+func planOf(cmd *cobra.Command, ask askOptions, conf configOptions, from string) (plan.Preview, error) {
+	if from == "" {
+		preview, err := ask.client().Plan(cmd.Context())
+		if !errors.Is(err, api.ErrNoAgent) {
+			return preview, err
+		}
+		fmt.Fprintln(cmd.ErrOrStderr(), "no agent runs on this node: planning here, read only")
+	}
+	options, err := conf.agentOptions(cmd.ErrOrStderr())
+	if err != nil {
+		return plan.Preview{}, err
+	}
+	if from == "" {
+		return agent.Plan(cmd.Context(), options)
+	}
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return plan.Preview{}, err
+	}
+	preview, err := agent.PlanFrom(cmd.Context(), options, json.RawMessage(text))
+	if err != nil {
+		return plan.Preview{}, fmt.Errorf("%s: %w", from, err)
+	}
+	return preview, nil
+}
+
+func writePlan(w io.Writer, p plan.Preview) error {
+	if err := p.Write(w); err != nil {
+		return err
+	}
+	if len(p.Steps) == 0 && len(p.Problems) == 0 {
+		_, err := fmt.Fprintln(w, "nothing to do")
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%d steps\n", len(p.Steps))
+	return err
+}

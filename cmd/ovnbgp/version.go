@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker.
+var version = "unknown" //nolint:gochecknoglobals // the linker can set nothing else
+
+func newVersionCommand() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v := struct {
+				Version string `json:"version"`
+				Go      string `json:"go"`
+			}{version, runtime.Version()}
+			return show(cmd.OutOrStdout(), output, v, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "ovnbgp %s (%s)\n", v.Version, v.Go)
+				return err
+			})
+		},
+	}
+	addOutputFlag(cmd, &output)
+	return cmd
+}

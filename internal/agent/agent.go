@@ -1,0 +1,136 @@
+// Package agent wires an agent together: it constructs the clients, sources, appliers, the loop and the local server,
+// runs them, and ends them. It decides nothing. Start at Run; what is connected to what stands in node.go.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+
+	"ovnbgp/internal/api"
+	"ovnbgp/internal/config"
+	"ovnbgp/internal/config/file"
+	"ovnbgp/internal/desired"
+	"ovnbgp/internal/metrics"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/reconcile"
+)
+
+// Options say how an agent is run.
+type Options struct {
+	// Load reads the configuration, at start and at every reload.
+	Load func() (file.Result, error)
+	// Reloads receives when the configuration shall be read again; nil for never.
+	Reloads <-chan os.Signal
+	Version string
+	Log     *slog.Logger
+}
+
+// Agent is a running agent. It answers the local server.
+type Agent struct {
+	options  Options
+	log      *slog.Logger
+	settings atomic.Pointer[config.Settings]
+	node     *node
+	loop     *reconcile.Loop[desired.Input, model.Node]
+	ready    chan struct{} // closed by the first round that left nothing to do
+}
+
+// Run runs an agent until the context ends. It withdraws nothing then: everything stays as it is, and the next start
+// finds it.
+func Run(ctx context.Context, o Options) error {
+	settings, err := load(o)
+	if err != nil {
+		return err
+	}
+	lock, err := TakeLock(settings.Paths.LockFile)
+	if err != nil {
+		return err
+	}
+	defer lock.Release() //nolint:errcheck // the kernel drops it in any case
+	a := &Agent{options: o, log: o.Log}
+	a.settings.Store(&settings)
+
+	registry := prometheus.NewRegistry()
+	set := metrics.New(registry, o.Version)
+	if a.node, err = connect(ctx, settings, o.Log); err != nil {
+		return err
+	}
+	defer a.node.close()
+	a.loop = a.node.newLoop(a.currentSettings, o.Version, o.Log, set.Reconcile)
+	return a.serve(ctx, settings, registry)
+}
+
+// serve runs every part until the context ends or one of them fails.
+func (a *Agent) serve(ctx context.Context, settings config.Settings, registry *prometheus.Registry) error {
+	listener, err := api.Listen(settings.Paths.APISocket)
+	if err != nil {
+		return err
+	}
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return a.node.run(ctx) })
+	parts.Go(func() error { return a.loop.Run(ctx) })
+	parts.Go(func() error { return api.Serve(ctx, listener, api.Handler(a)) })
+	parts.Go(func() error { return a.reloadOnSignal(ctx) })
+	parts.Go(func() error { return a.reportReady(ctx) })
+	if settings.Metrics.Listen.IsValid() {
+		parts.Go(func() error { return a.serveMetrics(ctx, settings, registry) })
+	}
+	if err := parts.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	a.log.Info("agent ends; what it built stays")
+	return nil
+}
+
+func (a *Agent) currentSettings() config.Settings { return *a.settings.Load() }
+
+// load reads the configuration and refuses one that asks for what is not built.
+func load(o Options) (config.Settings, error) {
+	result, err := o.Load()
+	if err != nil {
+		return config.Settings{}, err
+	}
+	for _, w := range result.Warnings {
+		o.Log.Warn("configuration", slog.String("why", w.String()))
+	}
+	return result.Settings, result.Startable()
+}
+
+func (a *Agent) reloadOnSignal(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-a.options.Reloads:
+			a.reload()
+		}
+	}
+}
+
+// serveMetrics offers metrics and health over TCP.
+func (a *Agent) serveMetrics(ctx context.Context, settings config.Settings, registry *prometheus.Registry) error {
+	listener, err := api.ListenTCP(settings.Metrics.Listen)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		report := a.loop.Status()
+		if !report.Ready {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		fmt.Fprintln(w, report.Text)
+	})
+	return api.Serve(ctx, listener, mux)
+}

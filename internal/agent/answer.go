@@ -1,0 +1,100 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"ovnbgp/internal/desired"
+	"ovnbgp/internal/explain"
+	"ovnbgp/internal/plan"
+	"ovnbgp/internal/status"
+)
+
+// Status is the report of the last round.
+func (a *Agent) Status(context.Context) (status.Report, error) { return a.loop.Status(), nil }
+
+// Plan is what a round would do now.
+func (a *Agent) Plan(ctx context.Context) (plan.Preview, error) { return a.loop.Plan(ctx) }
+
+// Sync reads everything anew and runs a round; with a hash it first releases what is held under it.
+func (a *Agent) Sync(ctx context.Context, accept string) error {
+	if accept != "" {
+		if err := a.loop.AcceptWithdrawals(ctx, accept); err != nil {
+			return err
+		}
+	}
+	return a.loop.Sync(ctx)
+}
+
+// Snapshot is all that decisions depend on.
+func (a *Agent) Snapshot(ctx context.Context) (json.RawMessage, error) {
+	input, err := a.node.source.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(input)
+}
+
+// Explain says why an address is, or is not, announced here.
+func (a *Agent) Explain(ctx context.Context, address string) (explain.Answer, error) {
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return explain.Answer{}, fmt.Errorf("%q is not an IP address", address)
+	}
+	input, err := a.node.source.Snapshot(ctx)
+	if err != nil {
+		return explain.Answer{}, fmt.Errorf("what OVN says cannot be told now: %w", err)
+	}
+	c := a.currentSettings().Node
+	key := desired.Why(input, c, addr).Key
+	outcome, err := a.outcome(ctx, input, key)
+	if err != nil {
+		return explain.Answer{}, err
+	}
+	return explain.Address(input, c, addr, outcome), nil
+}
+
+// outcome gathers how the objects of one announcement fare: what a round would still do for it is not in place.
+func (a *Agent) outcome(ctx context.Context, input desired.Input, key string) (*explain.Status, error) {
+	preview, err := a.loop.Plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	report := a.loop.Status()
+	announced := slices.Contains(report.Announced, key)
+	outcome := &explain.Status{Announced: &announced}
+	for _, s := range preview.Steps {
+		if s.Verb != plan.Delete && (s.Serves == nil || slices.Contains(s.Serves, key)) {
+			outcome.Objects = append(outcome.Objects, explain.Object{Text: s.Object, State: "not in place",
+				Error: troubleOf(report, s)})
+		}
+	}
+	if report.Held != nil {
+		for _, h := range report.Held.Keys {
+			if h.Key == key {
+				outcome.Held = h.Text
+			}
+		}
+	}
+	if len(outcome.Objects) > 0 {
+		return outcome, nil
+	}
+	state, _ := desired.Node(input, a.currentSettings().Node)
+	for _, text := range state.Serving(key) {
+		outcome.Objects = append(outcome.Objects, explain.Object{Text: text, OK: true, State: "in place"})
+	}
+	return outcome, nil
+}
+
+// troubleOf finds the error of the last try of a planned step.
+func troubleOf(report status.Report, s plan.Planned) string {
+	for _, t := range report.Troubles {
+		if t.Subsystem == s.Subsystem && t.Object == s.Object {
+			return t.Err
+		}
+	}
+	return ""
+}

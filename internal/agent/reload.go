@@ -1,0 +1,62 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+
+	"ovnbgp/internal/config"
+)
+
+// reload reads the configuration again. What decisions depend on takes effect at once; what was wired at start is
+// named, and waits for a restart. A configuration that is wrong, or asks for what is not built, changes nothing.
+func (a *Agent) reload() {
+	log := a.log.With(slog.String("subsystem", "config"))
+	result, err := a.options.Load()
+	if err == nil {
+		err = result.Startable()
+	}
+	if err == nil {
+		err = sameUnderlay(a.settings.Load().Node, result.Settings.Node)
+	}
+	a.reloads.note(err)
+	if err != nil {
+		log.Error("configuration not accepted, the old one stays in force", slog.Any("err", err))
+		return
+	}
+	for _, w := range result.Warnings {
+		log.Warn("configuration", slog.String("why", w.String()))
+	}
+	old := a.settings.Swap(&result.Settings)
+	if names := needRestart(*old, result.Settings); len(names) > 0 {
+		log.Warn("changed settings take effect at the next start", slog.String("object", strings.Join(names, ", ")))
+	}
+	log.Info("configuration read")
+	a.source.poke()
+}
+
+// sameUnderlay refuses what cannot be changed under a running agent: the names by which its objects are known.
+func sameUnderlay(old, now config.Node) error {
+	if old.VRF != now.VRF || old.VRFTable != now.VRFTable || old.NIC != now.NIC {
+		return errors.New("bgp_vrf, bgp_vrf_table_id and bgp_nic name what the agent has built: stop it, run " +
+			"`ovnbgp cleanup` with the old configuration, then start it with the new one")
+	}
+	if old.Driver != now.Driver || old.Method != now.Method {
+		return fmt.Errorf("driver and exposing_method (%s, %s) take effect at the next start", now.Driver, now.Method)
+	}
+	return nil
+}
+
+// needRestart names the parts of the settings, decisions apart, that differ.
+func needRestart(old, now config.Settings) []string {
+	var names []string
+	o, n := reflect.ValueOf(old), reflect.ValueOf(now)
+	for i := range o.NumField() {
+		if name := o.Type().Field(i).Name; name != "Node" && !reflect.DeepEqual(o.Field(i).Interface(), n.Field(i).Interface()) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
