@@ -65,6 +65,8 @@ func rowOf(table, uuid, kind, name string) string {
 // they agree on is one announcement with several whys, and what they differ in is shown.
 func settle(found []finding) (won []finding, decisions []model.Decision) {
 	slices.SortStableFunc(found, compareFindings)
+	won = make([]finding, 0, len(found))
+	decisions = make([]model.Decision, 0, len(found))
 	var last *finding // the winner of the address at hand
 	for i := range found {
 		f := found[i]

@@ -25,7 +25,7 @@ func Node(in Input, c config.Node) (model.Node, []model.Decision) {
 	b.carry(won)
 	b.sort()
 
-	decisions = slices.Concat(v.notes, v.absent(), v.faults(), decisions)
+	decisions = append(decisions, slices.Concat(v.notes, v.absent(), v.faults())...)
 	slices.SortStableFunc(decisions, compareDecisions)
 	return b.node, slices.Compact(decisions)
 }
@@ -61,6 +61,7 @@ func (b *builder) serves(kind placeKind, name string, family model.Family) []str
 
 // announce makes the announcements, one for each address, and notes what they need.
 func (b *builder) announce(won []finding) {
+	b.node.Announcements = make([]model.Announcement, 0, len(won))
 	for i, f := range won {
 		if i > 0 && won[i-1].Address == f.Address {
 			last := &b.node.Announcements[len(b.node.Announcements)-1]
@@ -84,15 +85,17 @@ func (b *builder) announce(won []finding) {
 
 // carry makes what brings packets for each announced address into its network.
 func (b *builder) carry(won []finding) {
-	whys := map[string]string{}
-	for _, a := range b.node.Announcements {
-		whys[a.Key()] = strings.Join(a.Whys, "; ")
-	}
+	b.node.Rules = make([]model.Rule, 0, len(won))
+	b.node.Routes = slices.Grow(b.node.Routes, len(won))
+	b.node.Neighbors = make([]model.Neighbor, 0, len(won))
+	announcement := -1
 	for i, f := range won {
 		if i > 0 && won[i-1].Address == f.Address {
 			continue
 		}
-		s, prefix, serves, why := f.net.segment, hostPrefix(f.Address), []string{f.Key}, whys[f.Key]
+		announcement++
+		s, prefix, serves := f.net.segment, hostPrefix(f.Address), []string{f.Key}
+		why := strings.Join(b.node.Announcements[announcement].Whys, "; ")
 		table := b.v.tables[s.mapping.Bridge]
 		b.node.Rules = append(b.node.Rules, model.Rule{Prefix: prefix, Table: table, Why: why, Serves: serves})
 		b.node.Routes = append(b.node.Routes, model.Route{Table: table, Prefix: prefix, Device: s.device, Why: why,
