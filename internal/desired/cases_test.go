@@ -191,7 +191,7 @@ func addHere(in *Input, kind, name string, r reader) bool {
 		in.Host = model.Host{Name: name, RTTables: r.tables("rt_tables"), Tables: r.ids("tables"),
 			OwnTables: r.ids("own"), BridgeTables: r.tables("found")}
 	case "chassis":
-		local.SystemID, local.Hostname = name, r.str("hostname")
+		local.SystemID, local.Hostname = strings.TrimPrefix(name, "-"), r.str("hostname") // "-" is none
 	case "mapping":
 		index, err := strconv.Atoi(name)
 		if err != nil {

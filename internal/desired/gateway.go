@@ -12,6 +12,9 @@ import (
 // hostingColumn tells which chassis hosts a gateway. It came with OVN 23.09.
 const hostingColumn = "Logical_Router_Port.status"
 
+// noChassisFix is what to do about a node that does not know OVN's name for it.
+const noChassisFix = "set external_ids:system-id of the switch's Open_vSwitch row"
+
 // localGateways collects what router gateways mean that this chassis hosts, or might.
 func (v *view) localGateways() (found []finding) {
 	for _, g := range v.in.OVN.RouterPorts {
@@ -87,6 +90,10 @@ func (v *view) notHosted(g *ovn.LogicalRouterPort) *model.Decision {
 		return &model.Decision{Verdict: model.Unplaced, Reason: "gateway-unclaimed", Evidence: model.Doubtful,
 			Text: fmt.Sprintf("no chassis hosts the gateway of router %s", router),
 			Fix:  "look at ovn-controller on the gateway chassis and at the Southbound database"}
+	case v.chassis == "":
+		return &model.Decision{Verdict: model.Unplaced, Reason: "no-chassis-name", Node: g.HostingChassis,
+			Evidence: model.Doubtful, Text: fmt.Sprintf("chassis %s hosts the gateway of router %s, and this node does "+
+				"not know whether it is that chassis", g.HostingChassis, router), Fix: noChassisFix}
 	case !v.hosts(g):
 		return &model.Decision{Verdict: model.Elsewhere, Reason: "other-chassis", Node: g.HostingChassis,
 			Evidence: model.Explained,

@@ -56,6 +56,10 @@ func newView(in *Input, c config.Node) *view {
 	if v.host == "" {
 		v.host = in.Host.Name
 	}
+	if v.chassis == "" {
+		v.note("no-chassis-name", "Open_vSwitch external_ids:system-id",
+			"the switch has no system-id, so nobody can say which gateways this node hosts", noChassisFix)
+	}
 	for _, i := range s.Local.Interfaces {
 		v.interfaces[i] = true
 	}

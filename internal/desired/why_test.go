@@ -104,6 +104,16 @@ func TestWhyOfSeveralRows(t *testing.T) {
 	}
 }
 
+// A node that has lost its own name must not conclude that what it hosts is elsewhere.
+func TestWhyWithoutChassisName(t *testing.T) {
+	in := rows{}.apply(t, whyCloud+"-chassis S1\n").input(t)
+	for _, address := range []string{"203.0.113.4", "203.0.113.54"} {
+		if d := Why(in, defaults(), netip.MustParseAddr(address)); d.Evidence != model.Doubtful {
+			t.Errorf("Why(%s) = %+v", address, d)
+		}
+	}
+}
+
 // What a lost Southbound database makes of the Northbound one must be told from what operators do: northd calls
 // every port down and clears every hosting-chassis.
 func TestLostSouthboundIsDoubtful(t *testing.T) {
