@@ -256,3 +256,50 @@ func TestRealPokes(t *testing.T) {
 	r.working(t, want)
 	quiet()
 }
+
+// TestRealRestartWithoutTimer: with the timer off, a restarted FRR that reads its own file late is still noticed.
+func TestRealRestartWithoutTimer(t *testing.T) {
+	r := startReal(t)
+	r.configure(t, "router bgp 64999", "bgp router-id 10.0.0.1", "exit")
+	want := realWant()
+	r.round(t, want)
+	r.options.Interval = 0
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- r.Run(ctx) }()
+	defer func() {
+		cancel()
+		<-ended
+	}()
+	r.StopBGP()
+	r.StartBGP()
+	late := time.After(700 * time.Millisecond)
+	var read time.Time
+	for read.IsZero() || len(r.lacks(t, want)) > 0 {
+		select {
+		case <-late:
+			r.configure(t, "router bgp 64999", "bgp router-id 10.0.0.1", "exit")
+			read = time.Now()
+		case <-r.Pokes():
+			steps, err := r.Plan(t.Context(), want)
+			for _, s := range steps {
+				err = s.Do(t.Context()) // refused while there is no router id
+			}
+			t.Logf("a round: %d steps, %v", len(steps), err)
+		case <-time.After(5 * time.Second):
+			t.Fatal("the leak does not come back")
+		}
+	}
+	if took := time.Since(read); took > time.Second {
+		t.Errorf("the leak was back %s after FRR had read its file, want at most a second", took)
+	}
+}
+
+func (r real) lacks(t *testing.T, want model.Node) []missingLine {
+	t.Helper()
+	have, err := r.read(t.Context(), want.Leak.VRF)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compare(want.Leak, have).lines
+}
