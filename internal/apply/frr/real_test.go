@@ -52,8 +52,8 @@ func (r real) running(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, text_, _ := strings.Cut(string(text), "router bgp")
-	return "router bgp" + text_
+	_, instances, _ := strings.Cut(string(text), "router bgp")
+	return "router bgp" + instances
 }
 
 // round runs one round and returns what it did.
