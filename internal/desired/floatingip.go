@@ -3,6 +3,7 @@ package desired
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/ovn"
@@ -59,6 +60,11 @@ func (v *view) placeFloatingIP(nat *ovn.NAT) (model.Decision, *network, string) 
 	if v.routerDisabled(nat.Router) {
 		return *suppressed("router-disabled", fmt.Sprintf("router %s is disabled", v.routerName(nat.Router)),
 			"enable the router"), nil, ""
+	}
+	if slices.ContainsFunc(nat.Faults, func(f ovn.Fault) bool { return f.Column == "external_mac" }) {
+		// It has one, so the gateway does not answer; and OVN makes nothing of such a row.
+		return *suppressed("bad-value", "the row's external_mac is not a MAC address",
+			"associate the floating IP anew"), nil, ""
 	}
 	g := v.gatewayOf(nat)
 	if ls := v.externalNetwork(nat); ls != "" || g != nil {
