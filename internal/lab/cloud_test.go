@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -22,10 +23,12 @@ import (
 func startCloud(t *testing.T) *Cloud {
 	t.Helper()
 	server := ovsdbtest.Start(t, ovsdbtest.NorthboundSchema)
-	c, err := newCloud(t.Context(), server.Endpoint(), filepath.Join(t.TempDir(), "cloud.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := filepath.Join(t.TempDir(), "cloud.json")
+	var c *Cloud
+	must(t, poll(t.Context(), 10*time.Second, 20*time.Millisecond, func() (err error) { // its socket is there before it listens
+		c, err = newCloud(t.Context(), server.Endpoint(), path)
+		return err
+	}))
 	t.Cleanup(func() { c.Close() })
 	c.Gateways = []string{"gw1", "gw2"}
 	must(t, c.transact(t.Context(), ovsdb.Insert("NB_Global", "", ovsdb.Columns{

@@ -25,6 +25,8 @@ type NativeOptions struct {
 	Agent bool
 	// AgentConfig is appended to the configuration file that NativeUp writes for the agents.
 	AgentConfig string
+	// Program is the ovnbgp whose agent is started; "" is the running program. Tests are another one.
+	Program string
 }
 
 // stateDir holds everything the lab keeps: a tmpfs, because databases that sync to a slow disk make the fabric slow.
@@ -33,6 +35,7 @@ const stateDir = "/run/ovnbgp-lab"
 // Fabric is a lab that is up.
 type Fabric struct {
 	Topology Topology
+	program  string // of the agents
 	nodes    map[string]Node
 }
 
@@ -71,27 +74,8 @@ func NativeUp(ctx context.Context, o NativeOptions, out io.Writer) error {
 		return err
 	}
 	start := time.Now()
-	f := &Fabric{Topology: DefaultTopology(), nodes: map[string]Node{}}
-	steps := []struct {
-		name string
-		do   func(context.Context) error
-	}{
-		{"namespaces of the nodes", f.startNodes},
-		{"links and addresses", func(context.Context) error { return f.wire() }},
-		{"OVN databases and northd", f.startCentral},
-		{"FRR", f.startSpeakers},
-		{"Open vSwitch and ovn-controller", f.startSwitches},
-		{"BGP sessions", f.waitBGP},
-		{"chassis in the Southbound database", f.waitChassis},
-		{"stand-in for Neutron", f.startNeutron},
-	}
-	if o.Agent {
-		steps = append(steps, step{"agents", func(ctx context.Context) error { return f.startAgents(ctx, o.AgentConfig) }})
-	}
-	if o.Demo {
-		steps = append(steps, step{"demonstration cloud", f.demo})
-	}
-	for _, s := range steps {
+	f := &Fabric{Topology: DefaultTopology(), program: o.Program, nodes: map[string]Node{}}
+	for _, s := range f.steps(o) {
 		if err := timed(ctx, out, s.name, s.do); err != nil {
 			return err
 		}
@@ -101,9 +85,30 @@ func NativeUp(ctx context.Context, o NativeOptions, out io.Writer) error {
 }
 
 // step is one named part of a long operation.
-type step = struct {
+type step struct {
 	name string
 	do   func(context.Context) error
+}
+
+// steps lists what NativeUp does, in order.
+func (f *Fabric) steps(o NativeOptions) []step {
+	steps := []step{
+		{"namespaces of the nodes", f.startNodes},
+		{"links and addresses", func(context.Context) error { return f.wire() }},
+		{"OVN databases and northd", f.startCentral},
+		{"FRR", f.startSpeakers},
+		{"Open vSwitch and ovn-controller", f.startSwitches},
+		{"BGP sessions", f.WaitBGP},
+		{"chassis in the Southbound database", f.waitChassis},
+		{"stand-in for Neutron", f.startNeutron},
+	}
+	if o.Agent {
+		steps = append(steps, step{"agents", func(ctx context.Context) error { return f.startAgents(ctx, o.AgentConfig) }})
+	}
+	if o.Demo {
+		steps = append(steps, step{"demonstration cloud", f.demo})
+	}
+	return steps
 }
 
 // timed runs a step and prints its name when it begins and its seconds when it ends.
@@ -190,6 +195,7 @@ func NativeRun(ctx context.Context, node string, argv []string) (int, error) {
 // nativeState is the file by which later calls find the fabric.
 type nativeState struct {
 	Topology Topology
+	Program  string
 	Pids     map[string]int
 }
 
@@ -197,7 +203,7 @@ func (s nativeState) nodes() []Node {
 	var out []Node
 	for _, spec := range s.Topology.Nodes {
 		if pid, ok := s.Pids[spec.Name]; ok {
-			out = append(out, Node{NodeSpec: spec, Pid: pid, Dir: filepath.Join(stateDir, spec.Name)})
+			out = append(out, Node{NodeSpec: spec, Pid: pid, Dir: filepath.Join(stateDir, spec.Name), Program: s.Program})
 		}
 	}
 	return out
@@ -216,7 +222,7 @@ func readState() (nativeState, error) {
 }
 
 func (f *Fabric) writeState() error {
-	s := nativeState{Topology: f.Topology, Pids: map[string]int{}}
+	s := nativeState{Topology: f.Topology, Program: f.program, Pids: map[string]int{}}
 	for name, n := range f.nodes {
 		s.Pids[name] = n.Pid
 	}
@@ -247,7 +253,7 @@ func OpenFabric() (*Fabric, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Fabric{Topology: s.Topology, nodes: map[string]Node{}}
+	f := &Fabric{Topology: s.Topology, program: s.Program, nodes: map[string]Node{}}
 	for _, n := range s.nodes() {
 		if !n.Alive() {
 			return nil, fmt.Errorf("%w: node %s has died", ErrNotUp, n.Name)
@@ -278,6 +284,7 @@ func (f *Fabric) startNodes(ctx context.Context) error {
 		started, err := startNode(ctx, n.NodeSpec, filepath.Join(stateDir, n.Name))
 		mu.Lock()
 		defer mu.Unlock()
+		started.Program = f.program
 		if started.Pid != 0 {
 			f.nodes[n.Name] = started
 		}

@@ -23,11 +23,16 @@ const frrDir = "/usr/lib/frr"
 
 // nodeFRR is frr.conf in the shape operators deploy: BGP unnumbered to the leaf, host routes out, only the default
 // route into the kernel. It knows nothing of the agent: the agent adds its VRF and the leak from it at run time.
+// Unnumbered BGP finds its peer by router advertisements; at FRR's own interval of 10 s a session needs that long to
+// begin.
 const nodeFRR = `frr defaults traditional
 hostname {{.Name}}
 log file /var/log/frr/frr.log informational
 log timestamp precision 3
 service integrated-vtysh-config
+!
+interface {{.Uplink}}
+ ipv6 nd ra-interval 1
 !
 router bgp {{.AS}}
  bgp router-id {{.RouterID}}
@@ -86,13 +91,19 @@ line vty
 !
 `
 
-// leafFRR takes host routes from the nodes, gives them the default route and the host routes of the others.
+// leafFRR takes host routes from the nodes, gives them the default route and the host routes of the others. Waiting
+// for the nodes to connect (passive) would save collisions, but then an unnumbered session never begins.
 const leafFRR = `frr defaults traditional
 hostname {{.Name}}
 log file /var/log/frr/frr.log informational
 log timestamp precision 3
 service integrated-vtysh-config
 !
+{{- range .Downlinks}}
+interface {{.}}
+ ipv6 nd ra-interval 1
+!
+{{- end}}
 router bgp {{.AS}}
  bgp router-id {{.RouterID}}
  bgp log-neighbor-changes
@@ -204,11 +215,7 @@ func startFRR(ctx context.Context, n Node, conf string) error {
 	if err := giveToFRR(n); err != nil {
 		return err
 	}
-	if err := n.StartFRR(ctx); err != nil {
-		return err
-	}
-	_, err := n.Output(ctx, "vtysh", "-b")
-	return err
+	return n.StartFRR(ctx)
 }
 
 // giveToFRR hands the directories that FRR's daemons write, as user frr, to that user.
@@ -236,7 +243,7 @@ func giveToFRR(n Node) error {
 	return os.Chown(n.Path("/etc/frr/frr.conf"), uid, gid)
 }
 
-// StartFRR starts the node's FRR daemons without loading frr.conf (`vtysh -b` does). mgmtd exists from FRR 9 on.
+// StartFRR starts the node's FRR daemons and has them load frr.conf. mgmtd exists from FRR 9 on.
 func (n Node) StartFRR(ctx context.Context) error {
 	for _, daemon := range frrDaemons() {
 		path := frrDir + "/" + daemon
@@ -251,7 +258,18 @@ func (n Node) StartFRR(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	_, err := n.Output(ctx, "vtysh", "-b")
+	return err
+}
+
+// KillFRR kills the node's FRR daemons. What the agent had told them is lost.
+func (n Node) KillFRR() error {
+	var errs []error
+	for _, daemon := range frrDaemons() {
+		_, err := n.Kill(daemon)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 func frrDaemons() []string { return []string{"mgmtd", "zebra", "staticd", "bgpd", "bfdd"} }
@@ -261,9 +279,9 @@ func (n Node) Vtysh(ctx context.Context, command string) ([]byte, error) {
 	return n.Output(ctx, "vtysh", "-c", command)
 }
 
-// waitBGP waits until the leaf has the host routes of every chassis, and every chassis its default routes in the kernel:
+// WaitBGP waits until the leaf has the host routes of every chassis, and every chassis its default routes in the kernel:
 // a session that is established may not have exchanged anything yet.
-func (f *Fabric) waitBGP(ctx context.Context) error {
+func (f *Fabric) WaitBGP(ctx context.Context) error {
 	return poll(ctx, 60*time.Second, 200*time.Millisecond, func() error {
 		for _, n := range f.Chassis() {
 			if err := withLinks(n, hasDefaultRoutes); err != nil {

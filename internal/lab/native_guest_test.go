@@ -91,6 +91,7 @@ func TestNative(t *testing.T) {
 	t.Run("outside", func(t *testing.T) { testOutside(t, c) })
 	t.Run("gateway", func(t *testing.T) { testFailover(t, c) })
 	t.Run("virtual machines", func(t *testing.T) { testVMs(t, c) })
+	t.Run("FRR", func(t *testing.T) { testRestartFRR(t, f) })
 	t.Run("leaf", func(t *testing.T) { testLeaf(t, f) })
 }
 
@@ -183,7 +184,7 @@ func testFailover(t *testing.T, c *Cloud) {
 	t.Logf("failover after %s", time.Since(start).Round(100*time.Millisecond))
 	must(t, c.fabric.SetUplink(chassis[0], true))
 	eventually(t, 30*time.Second, settled(chassis[0]))
-	eventually(t, 30*time.Second, func() error { return c.fabric.waitBGP(t.Context()) })
+	eventually(t, 30*time.Second, func() error { return c.fabric.WaitBGP(t.Context()) })
 }
 
 func testVMs(t *testing.T, c *Cloud) {
@@ -199,6 +200,17 @@ func testVMs(t *testing.T, c *Cloud) {
 	if links := string(value[[]byte](t)(c.fabric.nodes["compute2"].Output(ctx, "ip", "-br", "link"))); strings.Count(links, "tap") != 2 {
 		t.Errorf("links of compute2 after its third VM was deleted:\n%s", links)
 	}
+}
+
+func testRestartFRR(t *testing.T, f *Fabric) {
+	n := f.nodes["compute2"]
+	must(t, n.KillFRR())
+	if killed := value[int](t)(n.Kill("bgpd")); killed != 0 {
+		t.Errorf("%d bgpd left", killed)
+	}
+	start := time.Now()
+	must(t, n.StartFRR(t.Context()), f.WaitBGP(t.Context()))
+	t.Logf("BGP is back after %s", time.Since(start).Round(100*time.Millisecond))
 }
 
 func testLeaf(t *testing.T, f *Fabric) {

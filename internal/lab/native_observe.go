@@ -260,3 +260,28 @@ func (s Summary) Print(out io.Writer) error {
 	}
 	return w.Flush()
 }
+
+// Reached reports whether every address answered as it should.
+func (s Summary) Reached() bool {
+	return !slices.ContainsFunc(s.Reach, func(r Reach) bool { return r.Ping != nil || r.Err != nil || r.Banner == "" })
+}
+
+// NativeSummary prints the leaf's table and what is reached from outside. It tries again until all is, at most for the
+// given time, and then prints what there is: an address that is not reached is no error.
+func NativeSummary(ctx context.Context, wait time.Duration, out io.Writer) error {
+	c, err := OpenCloud(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	deadline := time.Now().Add(wait)
+	for {
+		s, err := c.fabric.Summarize(ctx, c)
+		if err != nil {
+			return err
+		}
+		if s.Reached() || time.Now().After(deadline) {
+			return s.Print(out)
+		}
+	}
+}

@@ -27,6 +27,8 @@ type Node struct {
 	Pid int
 	// Dir holds the node's private directories; the node's /run is Dir/run, so its sockets can be reached from here.
 	Dir string
+	// Program is the ovnbgp of the node's agent; "" is the running program.
+	Program string
 }
 
 // privateDirs are the directories a node does not share. /run comes last: the others are bound from below it.
@@ -245,4 +247,29 @@ func tool(name string) string {
 		}
 	}
 	return name
+}
+
+// Kill kills every process of the node that runs a program, by the program's name, and returns how many there were. They
+// are given no chance to tidy up.
+func (n Node) Kill(program string) (int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0, err
+	}
+	killed := 0
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == n.Pid {
+			continue
+		}
+		name, err := os.ReadFile("/proc/" + e.Name() + "/comm")
+		if err != nil || strings.TrimSpace(string(name)) != program || !n.Owns(pid) {
+			continue // gone meanwhile, or not ours
+		}
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+			return killed, fmt.Errorf("node %s: kill %s (%d): %w", n.Name, program, pid, err)
+		}
+		killed++
+	}
+	return killed, nil
 }
