@@ -88,6 +88,14 @@ func TestRouteReplaceOfAnotherProtocolLeavesOne(t *testing.T) {
 		}
 		must(t, c.RouteDel(ours))
 	}
+	for _, dst := range []string{"203.0.113.9/32", "2001:db8::9/128"} {
+		r := route(v0, dst, "")
+		must(t, c.RouteAdd(r))
+		r.Protocol = ProtoBoot
+		if err := c.RouteAdd(r); !errors.Is(err, unix.EEXIST) {
+			t.Errorf("added over another's: %v, want EEXIST", err)
+		}
+	}
 	if err := c.RouteDel(Route{Table: 10, Dst: netip.MustParsePrefix("203.0.113.9/32")}); err == nil {
 		t.Error("a delete without protocol was not refused")
 	}

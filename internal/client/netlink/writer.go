@@ -81,6 +81,14 @@ func isGone(err error) bool {
 	return false
 }
 
+// RouteAdd writes a route; one with the same table, destination, tos and metric, whoever's it is, is EEXIST.
+func (w *Writer) RouteAdd(r Route) error {
+	if r.Extra != "" {
+		return fmt.Errorf("add %s: it has attributes that cannot be written", r.Text(w.opts.Names))
+	}
+	return w.add(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, routeBody(r), "add", w.text(r))
+}
+
 // RouteReplace writes a route, in place of one with the same table, destination, tos and metric.
 func (w *Writer) RouteReplace(r Route) error {
 	object := w.text(r)

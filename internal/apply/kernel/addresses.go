@@ -1,0 +1,102 @@
+package kernel
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"ovnbgp/internal/client/netlink"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/plan"
+)
+
+// ownedAddr tells whether an address is one of those that make the kernel answer on a mapped bridge or a VLAN device
+// on one. The old agent's are the same.
+func (v *view) ownedAddr(a netlink.Addr) bool {
+	return v.devices[a.LinkIndex] && a.Prefix.IsSingleIP() &&
+		(netip.PrefixFrom(netip.AddrFrom4([4]byte{169, 254}), 16).Contains(a.Prefix.Addr()) ||
+			netip.MustParsePrefix("fd53:d91e:400:7f17::/64").Contains(a.Prefix.Addr()))
+}
+
+func addressText(p netip.Prefix, dev string) string { return fmt.Sprintf("address %s dev %s", p, dev) }
+
+func (c *Carriers) planAddresses(s *steps, v *view, want model.Node) {
+	wanted := map[string]model.Address{}
+	for _, w := range want.Addresses {
+		wanted[addressText(w.Prefix, w.Device)] = w
+	}
+	have := map[string]netlink.Addr{}
+	for _, a := range v.Addrs {
+		if v.doomed[a.LinkIndex] {
+			continue // it goes with its device, whose mark it may be
+		}
+		text := addressText(a.Prefix, v.name(a.LinkIndex))
+		if _, ok := wanted[text]; ok || v.ownedAddr(a) {
+			have[text] = a
+		}
+	}
+	for d := range plan.Diff(wanted, have) {
+		switch {
+		case d.Have == nil:
+			s.add(plan.Create, d.Key, d.Want.Why, d.Want.Serves, addAddress(c.k, d.Want.Prefix, d.Want.Device))
+		case d.Want == nil:
+			s.add(plan.Delete, d.Key, unwanted, nil, func(context.Context) error { return c.k.AddrDel(*d.Have) })
+		}
+	}
+}
+
+// addAddress adds an address; an IPv6 one without duplicate address detection, since it must be usable at once and
+// the same on many nodes.
+func addAddress(k Kernel, p netip.Prefix, dev string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		l, err := device(ctx, k, dev)
+		if err != nil {
+			return err
+		}
+		return k.AddrReplace(netlink.Addr{LinkIndex: l.Index, Prefix: p, NoDAD: p.Addr().Is6()})
+	}
+}
+
+// planSysctls sets what is ours to set; it is never set back. What is required is only read.
+func (c *Carriers) planSysctls(s *steps, v *view, want model.Node) {
+	for _, w := range want.Sysctls {
+		index := netlink.ConfAll
+		if w.Device != "all" {
+			index = v.byName[w.Device].Index // 0, and unset, while it is not there
+		}
+		if v.sysctl(w, index) == w.Value {
+			continue
+		}
+		path := []string{"net", fmt.Sprintf("ipv%d", w.Family), "conf", w.Device, w.Name}
+		text := netlink.SysctlKey(path...) + "=" + w.Value
+		do := func(context.Context) error { return c.k.SetSysctl(w.Value, path...) }
+		if w.Required {
+			do = fails("it is not so, and not ours to set: run \"sysctl -w %s\" and keep it in /etc/sysctl.d", text)
+		}
+		s.add(plan.Update, "sysctl "+text, w.Why, w.Serves, do)
+	}
+}
+
+// sysctl returns the value the kernel has, "" for one that is not known.
+func (v *view) sysctl(w model.Sysctl, index int) string {
+	family := netlink.IPv4
+	if w.Family == 6 {
+		family = netlink.IPv6
+	}
+	i := slices.IndexFunc(v.NetConfs, func(n netlink.NetConf) bool { return n.Family == family && n.LinkIndex == index })
+	if i < 0 {
+		return ""
+	}
+	onOff := map[bool]string{false: "0", true: "1"}
+	switch n := v.NetConfs[i]; w.Name {
+	case "forwarding":
+		return onOff[n.Forwarding]
+	case "proxy_arp", "proxy_ndp":
+		return onOff[n.ProxyNeigh]
+	case "rp_filter":
+		return strconv.Itoa(n.RPFilter)
+	}
+	return ""
+}

@@ -1,0 +1,136 @@
+// Package kernel brings the node's kernel to what must be: links, addresses, routes, rules, neighbours and proxy
+// entries that carry packets to OVN (Carriers), and the addresses that tell the world about them (Announcements).
+//
+// It knows its own objects by marks that stand on them: the protocol number 179 on routes, rules, neighbours and
+// proxy entries, the alias "ovnbgp" on links, the addresses themselves. What the old agent left without a mark is
+// adopted, in the tables and on the devices of mapped bridges only. Nothing else is ever changed: each kind has its
+// owned function. It compares with netlink's mirror and remembers nothing. Start at Carriers.Plan.
+package kernel
+
+import (
+	"context"
+	"fmt"
+
+	"ovnbgp/internal/client/netlink"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/plan"
+)
+
+// alias marks links of ours.
+const alias = "ovnbgp"
+
+// Kernel is what the appliers read and write; netlink.Conn is one. Methods are described there.
+type Kernel interface {
+	Actual(ctx context.Context) (netlink.Actual, error)
+	LinkByName(ctx context.Context, name string) (netlink.Link, bool, error)
+	Watch(tables ...uint32)
+	Invalidate()
+	Pokes() <-chan struct{}
+
+	LinkAdd(netlink.Link) error
+	LinkDel(netlink.Link) error
+	LinkSetUp(netlink.Link) error
+	LinkSetMaster(l netlink.Link, master int) error
+	LinkSetAlias(l netlink.Link, alias string) error
+	AddrReplace(netlink.Addr) error
+	AddrDel(netlink.Addr) error
+	RouteAdd(netlink.Route) error
+	RouteReplace(netlink.Route) error
+	RouteDel(netlink.Route) error
+	RuleAdd(netlink.Rule) error
+	RuleDel(netlink.Rule) error
+	NeighReplace(netlink.Neighbor) error
+	NeighDel(netlink.Neighbor) error
+	ProxyAdd(netlink.Neighbor) error
+	ProxyDel(netlink.Neighbor) error
+	SetSysctl(value string, path ...string) error
+}
+
+// unwanted is the reason of most deletes.
+const unwanted = "not wanted any more"
+
+// device finds a link when a step runs.
+func device(ctx context.Context, k Kernel, name string) (netlink.Link, error) {
+	l, ok, err := k.LinkByName(ctx, name)
+	if err != nil {
+		return netlink.Link{}, err
+	}
+	if !ok {
+		return netlink.Link{}, fmt.Errorf("there is no device %s", name)
+	}
+	return l, nil
+}
+
+// fails is the deed of a step that cannot be done, for the reason given.
+func fails(format string, args ...any) func(context.Context) error {
+	err := fmt.Errorf(format, args...)
+	return func(context.Context) error { return err }
+}
+
+// view is the actual state as a plan looks at it.
+type view struct {
+	netlink.Actual
+	vrf    string // of the announcements' keys
+	byName map[string]netlink.Link
+	names  map[int]string
+	// The tables of mapped bridges, and the indexes of mapped bridges and the VLAN devices on them: objects without
+	// a mark are adopted in and on these.
+	tables  map[uint32]bool
+	devices map[int]bool
+	// doomed are the indexes of links that the plan deletes.
+	doomed map[int]bool
+}
+
+func newView(a netlink.Actual, want model.Node) *view {
+	v := &view{Actual: a, vrf: want.VRF.Name, byName: map[string]netlink.Link{}, names: map[int]string{},
+		tables: map[uint32]bool{}, devices: map[int]bool{}, doomed: map[int]bool{}}
+	for _, l := range a.Links {
+		v.byName[l.Name] = l
+		v.names[l.Index] = l.Name
+	}
+	for _, b := range want.Bridges {
+		v.tables[b.Table] = true
+		if l, ok := v.byName[b.Name]; ok {
+			v.devices[l.Index] = true
+		}
+	}
+	v.formerBridges(want.VRF.Device)
+	for _, l := range a.Links {
+		if l.Kind == "vlan" && (v.devices[l.Parent] || l.Alias == alias) {
+			v.devices[l.Index] = true
+		}
+	}
+	return v
+}
+
+// formerBridges counts in the bridges that are mapped no more and known by our default route to them.
+func (v *view) formerBridges(nic string) {
+	for _, r := range v.Routes {
+		if r.Protocol == model.Protocol && r.Dst.Bits() == 0 && !r.Gateway.IsValid() && v.names[r.LinkIndex] != nic {
+			v.devices[r.LinkIndex] = true
+		}
+	}
+}
+
+// name returns a link's name, for what hangs on one that has just gone "if7".
+func (v *view) name(index int) string {
+	if n := v.names[index]; n != "" {
+		return n
+	}
+	return fmt.Sprintf("if%d", index)
+}
+
+// steps collects the steps of one plan: what makes and changes in the order of making, deletes apart.
+type steps struct {
+	makes   []plan.Step
+	deletes []plan.Step
+}
+
+func (s *steps) add(verb plan.Verb, object, why string, serves []string, do func(context.Context) error) {
+	step := plan.Step{Verb: verb, Object: object, Why: why, Serves: serves, Do: do}
+	if verb == plan.Delete {
+		s.deletes = append(s.deletes, step)
+		return
+	}
+	s.makes = append(s.makes, step)
+}

@@ -1,0 +1,112 @@
+package kernel
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"ovnbgp/internal/client/netlink"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/plan"
+)
+
+// ownedNeighbor tells whether a permanent neighbour or proxy entry is ours: by its protocol on any device, or left by
+// the old agent, without one, on a mapped bridge or a VLAN device on one.
+func (v *view) ownedNeighbor(n netlink.Neighbor) bool {
+	return n.Protocol == model.Protocol || n.Protocol == netlink.ProtoUnspec && v.devices[n.LinkIndex]
+}
+
+func neighborID(ip netip.Addr, dev string) string { return fmt.Sprintf("%s dev %s", ip, dev) }
+
+func (v *view) neighborsByID(list []netlink.Neighbor) map[string]netlink.Neighbor {
+	m := make(map[string]netlink.Neighbor, len(list))
+	for _, n := range list {
+		m[neighborID(n.IP, v.name(n.LinkIndex))] = n
+	}
+	return m
+}
+
+func (c *Carriers) planNeighbors(s *steps, v *view, want model.Node) {
+	wanted := map[string]model.Neighbor{}
+	for _, w := range want.Neighbors {
+		wanted[neighborID(w.IP, w.Device)] = w
+	}
+	for d := range plan.Diff(wanted, v.neighborsByID(v.Neighbors)) {
+		if d.Want == nil {
+			if v.ownedNeighbor(*d.Have) {
+				c.deleteNeighbor(s, v, *d.Have)
+			}
+			continue
+		}
+		w := *d.Want
+		w.MAC = strings.ToLower(w.MAC)
+		object := neighborText(w)
+		switch {
+		case d.Have == nil:
+			s.add(plan.Create, object, w.Why, w.Serves, c.writeNeighbor(w))
+		case !v.ownedNeighbor(*d.Have) && d.Have.MAC == w.MAC: // another's, and as it should be
+		case !v.ownedNeighbor(*d.Have):
+			s.add(plan.Update, object, w.Why, w.Serves, fails("another's is in the way: %s proto %d",
+				d.Have.Text(v.name), d.Have.Protocol))
+		case d.Have.MAC != w.MAC:
+			s.add(plan.Update, object, w.Why, w.Serves, c.writeNeighbor(w))
+		case d.Have.Protocol != model.Protocol:
+			s.add(plan.Adopt, object, w.Why, w.Serves, c.writeNeighbor(w))
+		}
+	}
+}
+
+func (c *Carriers) writeNeighbor(w model.Neighbor) func(context.Context) error {
+	return func(ctx context.Context) error {
+		l, err := device(ctx, c.k, w.Device)
+		if err != nil {
+			return err
+		}
+		return c.k.NeighReplace(netlink.Neighbor{LinkIndex: l.Index, IP: w.IP, MAC: w.MAC, Protocol: model.Protocol})
+	}
+}
+
+// deleteNeighbor plans a delete. One that is a gateway of routes serves what they lead to.
+func (c *Carriers) deleteNeighbor(s *steps, v *view, n netlink.Neighbor) {
+	serves := v.servedBy(netip.PrefixFrom(n.IP, n.IP.BitLen()))
+	isGateway := func(r netlink.Route) bool { return r.LinkIndex == n.LinkIndex && r.Gateway == n.IP }
+	if slices.ContainsFunc(v.Routes, isGateway) {
+		serves = nil
+	}
+	object := neighborText(model.Neighbor{IP: n.IP, MAC: n.MAC, Device: v.name(n.LinkIndex)})
+	s.add(plan.Delete, object, unwanted, serves, func(context.Context) error { return c.k.NeighDel(n) })
+}
+
+func neighborText(w model.Neighbor) string {
+	return fmt.Sprintf("neighbour %s lladdr %s dev %s", w.IP, w.MAC, w.Device)
+}
+
+func (c *Carriers) planProxies(s *steps, v *view, want model.Node) {
+	wanted := map[string]model.Proxy{}
+	for _, w := range want.Proxies {
+		wanted[neighborID(w.IP, w.Device)] = w
+	}
+	for d := range plan.Diff(wanted, v.neighborsByID(v.Proxies)) {
+		object := "proxy " + d.Key
+		switch {
+		case d.Have == nil:
+			s.add(plan.Create, object, d.Want.Why, d.Want.Serves, c.writeProxy(*d.Want))
+		case d.Want == nil && v.ownedNeighbor(*d.Have):
+			s.add(plan.Delete, object, unwanted, nil, func(context.Context) error { return c.k.ProxyDel(*d.Have) })
+		case d.Want != nil && v.ownedNeighbor(*d.Have) && d.Have.Protocol != model.Protocol:
+			s.add(plan.Adopt, object, d.Want.Why, d.Want.Serves, c.writeProxy(*d.Want))
+		}
+	}
+}
+
+func (c *Carriers) writeProxy(w model.Proxy) func(context.Context) error {
+	return func(ctx context.Context) error {
+		l, err := device(ctx, c.k, w.Device)
+		if err != nil {
+			return err
+		}
+		return c.k.ProxyAdd(netlink.Neighbor{LinkIndex: l.Index, IP: w.IP, Proxy: true, Protocol: model.Protocol})
+	}
+}

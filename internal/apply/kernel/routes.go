@@ -1,0 +1,119 @@
+package kernel
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"ovnbgp/internal/client/netlink"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/plan"
+)
+
+// ownedRoute tells whether a route is ours: by its protocol in any table, or left by the old agent in a bridge's.
+func (v *view) ownedRoute(r netlink.Route) bool {
+	return r.Protocol == model.Protocol || r.Protocol == netlink.ProtoBoot && v.tables[r.Table]
+}
+
+// servedBy lists the announcement keys that depend on an object for this destination. For anything but a host that
+// cannot be told from the object: nil, all of them.
+func (v *view) servedBy(dst netip.Prefix) []string {
+	if !dst.IsValid() || !dst.IsSingleIP() {
+		return nil
+	}
+	return []string{model.Key(v.vrf, dst)}
+}
+
+// routeID is what the kernel keeps routes apart by.
+func routeID(r netlink.Route) string {
+	return fmt.Sprintf("%010d %s %d %d", r.Table, r.Dst, r.Metric, r.TOS)
+}
+
+// wantedRoute is the route as the kernel will tell it. The kernel gives IPv6 routes metric 1024 when none is asked
+// for, and knows no scope for them.
+func wantedRoute(w model.Route, link int) netlink.Route {
+	r := netlink.Route{Table: w.Table, Dst: w.Prefix.Masked(), Gateway: w.Gateway, LinkIndex: link,
+		Protocol: model.Protocol, Type: netlink.TypeUnicast}
+	switch {
+	case r.Dst.Addr().Is6():
+		r.Metric = netlink.MetricIPv6
+	case !w.Gateway.IsValid():
+		r.Scope = netlink.ScopeLink
+	}
+	// The gateway is behind the device, whatever else the table says when the route is written.
+	r.OnLink = w.Gateway.IsValid()
+	return r
+}
+
+func (c *Carriers) planRoutes(s *steps, v *view, want model.Node) {
+	wanted := map[string]model.Route{}
+	for _, w := range want.Routes {
+		wanted[routeID(wantedRoute(w, 0))] = w
+	}
+	have, foreign := map[string]netlink.Route{}, map[string]netlink.Route{}
+	for _, r := range v.Routes {
+		id := routeID(r)
+		before, twice := have[id]
+		switch {
+		case !v.ownedRoute(r):
+			foreign[id] = r
+		case twice && sameRoute(v, before, wanted[id]): // appended by another hand: the right one counts
+			c.deleteRoute(s, v, r)
+		default:
+			if twice {
+				c.deleteRoute(s, v, before)
+			}
+			have[id] = r
+		}
+	}
+	for d := range plan.Diff(wanted, have) {
+		if d.Want == nil {
+			c.deleteRoute(s, v, *d.Have)
+			continue
+		}
+		object := routeText(*d.Want)
+		blocker, blocked := foreign[d.Key]
+		switch {
+		case d.Have == nil && blocked && sameRoute(v, blocker, *d.Want): // another's, and as it should be
+		case d.Have == nil && blocked:
+			s.add(plan.Create, object, d.Want.Why, d.Want.Serves,
+				fails("another's is in the way: %s", blocker.Text(v.name)))
+		case d.Have == nil:
+			s.add(plan.Create, object, d.Want.Why, d.Want.Serves, c.writeRoute(*d.Want, c.k.RouteAdd))
+		case !sameRoute(v, *d.Have, *d.Want):
+			s.add(plan.Update, object, d.Want.Why, d.Want.Serves, c.writeRoute(*d.Want, c.k.RouteReplace))
+		case d.Have.Protocol != model.Protocol:
+			s.add(plan.Adopt, object, d.Want.Why, d.Want.Serves, c.writeRoute(*d.Want, c.k.RouteReplace))
+		}
+	}
+}
+
+// sameRoute tells whether a route leads where it is wanted to lead, whoever wrote it.
+func sameRoute(v *view, have netlink.Route, w model.Route) bool {
+	r := wantedRoute(w, have.LinkIndex)
+	have.Protocol, have.OnLink = r.Protocol, r.OnLink
+	return have == r && v.names[have.LinkIndex] == w.Device
+}
+
+func (c *Carriers) writeRoute(w model.Route, write func(netlink.Route) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		l, err := device(ctx, c.k, w.Device)
+		if err != nil {
+			return err
+		}
+		return write(wantedRoute(w, l.Index))
+	}
+}
+
+func (c *Carriers) deleteRoute(s *steps, v *view, r netlink.Route) {
+	object := routeText(model.Route{Table: r.Table, Prefix: r.Dst, Device: v.name(r.LinkIndex), Gateway: r.Gateway})
+	s.add(plan.Delete, object, unwanted, v.servedBy(r.Dst), func(context.Context) error { return c.k.RouteDel(r) })
+}
+
+func routeText(w model.Route) string {
+	via := ""
+	if w.Gateway.IsValid() {
+		via = " via " + w.Gateway.String()
+	}
+	return fmt.Sprintf("route %s%s dev %s table %d", w.Prefix, via, w.Device, w.Table)
+}

@@ -1,0 +1,121 @@
+package kernel
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"syscall"
+
+	"ovnbgp/internal/client/netlink"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/plan"
+)
+
+// ownedRule tells whether a rule is ours: by its protocol, or left by the old agent, which leads destinations to a
+// bridge's table at the same priority. A rule that looks at anything but the destination is never ours.
+func (v *view) ownedRule(r netlink.Rule) bool {
+	if r.Extra != "" {
+		return false
+	}
+	return r.Protocol == model.Protocol ||
+		r.Priority == model.RulePriority && v.tables[r.Table] && r.Dst.IsValid() && r.Dst.Bits() > 0
+}
+
+// ruleID is what makes two rules do the same. The old agent writes subnets with a host's bits, which the kernel keeps
+// and ignores.
+func ruleID(priority uint32, dst netip.Prefix, table uint32) string {
+	to := "all"
+	if dst.IsValid() {
+		to = dst.Masked().String()
+	}
+	return fmt.Sprintf("%s %d %d", to, table, priority)
+}
+
+func (c *Carriers) planRules(s *steps, v *view, want model.Node) {
+	wanted := map[string]model.Rule{}
+	for _, w := range want.Rules {
+		wanted[ruleID(model.RulePriority, w.Prefix, w.Table)] = w
+	}
+	have := map[string][]netlink.Rule{}
+	for _, r := range v.Rules {
+		if v.ownedRule(r) {
+			id := ruleID(r.Priority, r.Dst, r.Table)
+			have[id] = append(have[id], r)
+		}
+	}
+	for d := range plan.Diff(wanted, have) {
+		switch {
+		case d.Have == nil:
+			s.add(plan.Create, ruleText(d.Want.Prefix, d.Want.Table), d.Want.Why, d.Want.Serves, c.addRule(*d.Want))
+		case d.Want == nil:
+			for _, r := range sortedRules(*d.Have) {
+				c.deleteRule(s, v, r, unwanted)
+			}
+		default:
+			c.keepOneRule(s, v, *d.Want, sortedRules(*d.Have))
+		}
+	}
+}
+
+// sortedRules puts marked rules first, and of those the one without host bits.
+func sortedRules(rs []netlink.Rule) []netlink.Rule {
+	return slices.SortedFunc(slices.Values(rs), func(a, b netlink.Rule) int {
+		marked := func(r netlink.Rule) int {
+			if r.Protocol == model.Protocol {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Or(marked(a)-marked(b), a.Dst.Addr().Compare(b.Dst.Addr()), int(a.Protocol)-int(b.Protocol))
+	})
+}
+
+// keepOneRule keeps a marked rule and deletes others that do the same. Where none is marked, it adopts: ours is added
+// before the old one goes, since the kernel keeps two rules that differ by protocol.
+func (c *Carriers) keepOneRule(s *steps, v *view, w model.Rule, have []netlink.Rule) {
+	first, rest := have[0], have[1:]
+	if first.Protocol != model.Protocol {
+		s.add(plan.Adopt, ruleText(w.Prefix, w.Table), w.Why, w.Serves, func(ctx context.Context) error {
+			if err := c.addRule(w)(ctx); err != nil {
+				return err
+			}
+			return c.k.RuleDel(first)
+		})
+	}
+	for _, r := range rest {
+		c.deleteRule(s, v, r, "doubled")
+	}
+}
+
+func (c *Carriers) addRule(w model.Rule) func(context.Context) error {
+	dst := w.Prefix.Masked()
+	r := netlink.Rule{Family: netlink.FamilyOf(dst.Addr()), Priority: model.RulePriority, Dst: dst, Table: w.Table,
+		Protocol: model.Protocol}
+	return func(context.Context) error {
+		if err := c.k.RuleAdd(r); err != nil && !errors.Is(err, syscall.EEXIST) {
+			return err
+		}
+		return nil
+	}
+}
+
+func (c *Carriers) deleteRule(s *steps, v *view, r netlink.Rule, why string) {
+	object := ruleText(r.Dst, r.Table)
+	if r.Priority != model.RulePriority {
+		object += fmt.Sprintf(" priority %d", r.Priority)
+	}
+	if r.Protocol != model.Protocol {
+		object += fmt.Sprintf(" proto %d", r.Protocol)
+	}
+	s.add(plan.Delete, object, why, v.servedBy(r.Dst), func(context.Context) error { return c.k.RuleDel(r) })
+}
+
+func ruleText(dst netip.Prefix, table uint32) string {
+	if !dst.IsValid() {
+		return fmt.Sprintf("rule to all lookup %d", table)
+	}
+	return fmt.Sprintf("rule to %s lookup %d", dst, table)
+}
