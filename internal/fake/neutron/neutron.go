@@ -1,0 +1,175 @@
+// Package neutron loads what real Neutron and northd wrote into a Northbound database, step by step, for tests. The
+// rows go through the decoder and the converter that an agent uses. Start at Snapshot.
+package neutron
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"ovnbgp/internal/client/ovsdb"
+	"ovnbgp/internal/client/ovsdb/nb"
+	"ovnbgp/internal/ovn"
+	source "ovnbgp/internal/source/ovn"
+)
+
+//go:embed testdata/*.rows
+var files embed.FS
+
+// Scenario is a cloud of its own and what was done in it, in order.
+type Scenario struct {
+	Name  string
+	Steps []Step
+}
+
+// Step is the contents of the database after something was done.
+type Step struct {
+	Name string // "f3-port-up"
+	rows map[rowID]json.RawMessage
+}
+
+type rowID struct{ table, uuid string }
+
+// Scenarios returns all scenarios, sorted by name.
+func Scenarios() ([]Scenario, error) {
+	names, err := fs.Glob(files, "testdata/*.rows")
+	if err != nil {
+		return nil, err
+	}
+	var scenarios []Scenario
+	for _, name := range names {
+		text, err := files.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		s := Scenario{Name: strings.TrimSuffix(path.Base(name), ".rows")}
+		if err := s.parse(string(text)); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		scenarios = append(scenarios, s)
+	}
+	return scenarios, nil
+}
+
+// parse reads a file; its format is explained in testdata/README.md.
+func (s *Scenario) parse(text string) error {
+	rows := map[rowID]json.RawMessage{}
+	for n, line := range strings.Split(strings.TrimSpace(text), "\n") {
+		table, rest, _ := strings.Cut(line, " ")
+		if table == "step" {
+			next := make(map[rowID]json.RawMessage, len(rows))
+			for id, row := range rows {
+				next[id] = row
+			}
+			rows = next
+			s.Steps = append(s.Steps, Step{Name: rest, rows: rows})
+			continue
+		}
+		uuid, row, ok := strings.Cut(rest, " ")
+		if !ok || len(s.Steps) == 0 {
+			return fmt.Errorf("line %d: not a row of a step", n+1)
+		}
+		if id := (rowID{table, uuid}); row == "-" {
+			delete(rows, id)
+		} else {
+			rows[id] = json.RawMessage(row)
+		}
+	}
+	return nil
+}
+
+// Snapshot returns what the Northbound database said at a step; Local is for the caller to fill.
+func Snapshot(step string) (ovn.Snapshot, error) {
+	scenarios, err := Scenarios()
+	if err != nil {
+		return ovn.Snapshot{}, err
+	}
+	for _, scenario := range scenarios {
+		for _, s := range scenario.Steps {
+			if s.Name == step {
+				return s.Snapshot()
+			}
+		}
+	}
+	return ovn.Snapshot{}, fmt.Errorf("there is no step %s", step)
+}
+
+// Snapshot converts the step alone, as an agent that starts then would.
+func (s Step) Snapshot() (ovn.Snapshot, error) {
+	tables := nb.New()
+	rows := source.NewNorthbound(tables)
+	if err := s.Load(tables); err != nil {
+		return ovn.Snapshot{}, err
+	}
+	return rows.Update(ovsdb.UUID{}, nil), nil
+}
+
+// Load makes tables hold the step, as after a reconnect: they tell how it differs from what they held.
+func (s Step) Load(tables *nb.Tables) error {
+	contents := map[string]map[string]any{}
+	for id, text := range s.rows {
+		row, err := wireRow(text)
+		if err != nil {
+			return fmt.Errorf("step %s: row %s of %s: %w", s.Name, id.uuid, id.table, err)
+		}
+		if contents[id.table] == nil {
+			contents[id.table] = map[string]any{}
+		}
+		contents[id.table][id.uuid] = map[string]any{"initial": row}
+	}
+	text, err := json.Marshal(contents)
+	if err != nil {
+		return fmt.Errorf("step %s: %w", s.Name, err)
+	}
+	if err := ovsdb.Load(tables, bytes.NewReader(text)); err != nil {
+		return fmt.Errorf("step %s: %w", s.Name, err)
+	}
+	return nil
+}
+
+// wireRow turns a row into the notation of OVSDB.
+func wireRow(text json.RawMessage) (map[string]any, error) {
+	var row map[string]any
+	if err := json.Unmarshal(text, &row); err != nil {
+		return nil, err
+	}
+	for column, value := range row {
+		switch value := value.(type) {
+		case []any:
+			row[column] = wireSet(column, value)
+		case map[string]any:
+			pairs := make([][2]any, 0, len(value))
+			for k, v := range value {
+				pairs = append(pairs, [2]any{k, v})
+			}
+			row[column] = [2]any{"map", pairs}
+		}
+	}
+	return row, nil
+}
+
+func wireSet(column string, elements []any) any {
+	if refers(column) {
+		for i, e := range elements {
+			elements[i] = [2]any{"uuid", e}
+		}
+	}
+	if len(elements) == 1 {
+		return elements[0] // as servers write it
+	}
+	return [2]any{"set", elements}
+}
+
+// refers reports whether a column of the Northbound database holds references: other UUIDs are plain strings.
+func refers(column string) bool {
+	switch column {
+	case "ports", "static_routes", "nat", "load_balancer", "gateway_port", "ha_chassis", "ha_chassis_group",
+		"gateway_chassis", "dhcpv4_options", "dhcpv6_options":
+		return true
+	}
+	return false
+}

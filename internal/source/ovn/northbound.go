@@ -1,0 +1,179 @@
+package ovn
+
+import (
+	"ovnbgp/internal/client/ovsdb"
+	"ovnbgp/internal/client/ovsdb/nb"
+	"ovnbgp/internal/ovn"
+)
+
+// Northbound converts rows of the Northbound database. It remembers what it made of each row, and which row refers
+// to which, so that Update costs what changed and not what there is.
+type Northbound struct {
+	tables *nb.Tables
+
+	switches    *cache[ovn.LogicalSwitch]
+	ports       *cache[ovn.LogicalSwitchPort]
+	routers     *cache[ovn.LogicalRouter]
+	routerPorts *cache[ovn.LogicalRouterPort]
+	nats        *cache[ovn.NAT]
+	balancers   *cache[ovn.LoadBalancer]
+	routes      *cache[ovn.StaticRoute]
+	dhcp        *cache[ovn.DHCPOptions]
+	groups      *cache[ovn.HAChassisGroup]
+
+	switchOf, portRouter, natRouter, routeRouter *owners
+	// routerPeers are the switch ports that name a router's port, by their row.
+	routerPeers  map[ovsdb.UUID]*ovn.LogicalSwitchPort
+	peersTouched bool
+
+	snapshot ovn.Snapshot // without what the local switch says
+}
+
+// NewNorthbound returns a converter of tables.
+func NewNorthbound(tables *nb.Tables) *Northbound {
+	return &Northbound{
+		tables:      tables,
+		switches:    newCache(func(x *ovn.LogicalSwitch) string { return x.Name }),
+		ports:       newCache(func(x *ovn.LogicalSwitchPort) string { return x.Name }),
+		routers:     newCache(func(x *ovn.LogicalRouter) string { return x.Name }),
+		routerPorts: newCache(func(x *ovn.LogicalRouterPort) string { return x.Name }),
+		nats:        newCache(func(x *ovn.NAT) string { return x.UUID }),
+		balancers:   newCache(func(x *ovn.LoadBalancer) string { return x.Name }),
+		routes:      newCache(func(x *ovn.StaticRoute) string { return x.UUID }),
+		dhcp:        newCache(func(x *ovn.DHCPOptions) string { return x.UUID }),
+		groups:      newCache(func(x *ovn.HAChassisGroup) string { return x.Name }),
+		switchOf:    newOwners(), portRouter: newOwners(), natRouter: newOwners(), routeRouter: newOwners(),
+		routerPeers: map[ovsdb.UUID]*ovn.LogicalSwitchPort{},
+	}
+}
+
+// Update converts the rows that the tables call changed and returns the snapshot, in which Local is empty. It must
+// run while the tables do not change: within ovsdb.Client.Read, or after ovsdb.Load. cluster is the database's
+// cluster id, zero if it is in none; absent is what its server has not.
+func (n *Northbound) Update(cluster ovsdb.UUID, absent []string) ovn.Snapshot {
+	s := &n.snapshot
+	s.Absent = absent
+	s.Database, s.DistributedFIPs = "", nil
+	for id, row := range n.tables.NBGlobal.All() {
+		s.Database = id.String()
+		if says, ok := row.ExternalIDs.Lookup("neutron:fip-distributed"); ok {
+			distributed := isTrue(says)
+			s.DistributedFIPs = &distributed
+		}
+	}
+	if !cluster.IsZero() {
+		s.Database = cluster.String()
+	}
+	n.updateGroups()
+	n.updateSwitches()
+	n.updateRouters()
+	if n.balancers.update(changed(n.tables.LoadBalancer), n.balancer) {
+		s.Balancers = n.balancers.values()
+	}
+	if n.dhcp.update(changed(n.tables.DHCPOptions), n.dhcpOptions) {
+		s.DHCPOptions = n.dhcp.values()
+	}
+	return *s
+}
+
+// updateGroups converts all groups when one of them, or of their chassis, changed: they are few.
+func (n *Northbound) updateGroups() {
+	groups := changed(n.tables.HAChassisGroup)
+	if len(groups)+len(changed(n.tables.HAChassis)) == 0 {
+		return
+	}
+	every(groups, n.tables.HAChassisGroup)
+	if n.groups.update(groups, n.group) {
+		n.snapshot.HAGroups = n.groups.values()
+	}
+}
+
+func (n *Northbound) updateSwitches() {
+	ports := changed(n.tables.LogicalSwitchPort)
+	switches := changed(n.tables.LogicalSwitch)
+	for id := range switches {
+		var now ownerRow
+		if row := n.tables.LogicalSwitch.Get(id); row != nil {
+			now = ownerRow{row.Name, row.Ports}
+		}
+		n.switchOf.set(id, now, ports)
+	}
+	if len(changed(n.tables.HAChassisGroup)) > 0 {
+		for id, row := range n.tables.LogicalSwitchPort.All() {
+			if row.HAChassisGroup.Present {
+				ports.add(id)
+			}
+		}
+	}
+	if n.switches.update(switches, n.logicalSwitch) {
+		n.snapshot.Switches = n.switches.values()
+	}
+	if n.ports.update(ports, n.switchPort) {
+		n.snapshot.Ports = n.ports.values()
+	}
+}
+
+func (n *Northbound) logicalSwitch(id ovsdb.UUID) *ovn.LogicalSwitch {
+	row := n.tables.LogicalSwitch.Get(id)
+	if row == nil {
+		return nil
+	}
+	return &ovn.LogicalSwitch{UUID: id.String(), Name: row.Name, NetworkName: row.ExternalIDs.Get("neutron:network_name")}
+}
+
+func (n *Northbound) updateRouters() {
+	routers, ports := changed(n.tables.LogicalRouter), changed(n.tables.LogicalRouterPort)
+	nats, routes := changed(n.tables.NAT), changed(n.tables.LogicalRouterStaticRoute)
+	if len(ports) > 0 {
+		for id, row := range n.tables.NAT.All() { // they name their gateway port
+			if row.GatewayPort.Present {
+				nats.add(id)
+			}
+		}
+	}
+	for id := range routers {
+		name, has := "", [3][]ovsdb.UUID{}
+		if row := n.tables.LogicalRouter.Get(id); row != nil {
+			name, has = row.Name, [3][]ovsdb.UUID{row.Ports, row.NAT, row.StaticRoutes}
+		}
+		n.portRouter.set(id, ownerRow{name, has[0]}, ports)
+		n.natRouter.set(id, ownerRow{name, has[1]}, nats)
+		n.routeRouter.set(id, ownerRow{name, has[2]}, routes)
+	}
+	if n.routers.update(routers, n.router) {
+		n.snapshot.Routers = n.routers.values()
+	}
+	if n.nats.update(nats, n.nat) {
+		n.snapshot.NATs = n.nats.values()
+	}
+	if n.routes.update(routes, n.staticRoute) {
+		n.snapshot.StaticRoutes = n.routes.values()
+	}
+	// A router's port says too little of itself: its switch is known by the switch's port that names it. So all
+	// are converted when any may be different; those that come out as they were stay.
+	if !n.peersTouched && len(ports)+len(changed(n.tables.HAChassisGroup)) == 0 {
+		return
+	}
+	n.peersTouched = false
+	every(ports, n.tables.LogicalRouterPort)
+	peers := n.peers()
+	if n.routerPorts.update(ports, func(id ovsdb.UUID) *ovn.LogicalRouterPort { return n.routerPort(id, peers) }) {
+		n.snapshot.RouterPorts = n.routerPorts.values()
+	}
+}
+
+// peers returns which switch is at the other end of a router's port, by the port's name. While Neutron moves a port
+// two may claim it; the lower row wins, for no better reason than that it does so every time.
+func (n *Northbound) peers() map[string]string {
+	best := map[string]ovsdb.UUID{}
+	for id, port := range n.routerPeers {
+		if other, ok := best[port.RouterPort]; port.Switch != "" && (!ok || id.Compare(other) < 0) {
+			best[port.RouterPort] = id
+		}
+	}
+	switches := make(map[string]string, len(best))
+	for name, id := range best {
+		switches[name] = n.routerPeers[id].Switch
+	}
+	return switches
+}

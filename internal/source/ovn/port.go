@@ -1,0 +1,110 @@
+package ovn
+
+import (
+	"net/netip"
+	"strings"
+
+	"ovnbgp/internal/client/ovsdb"
+	"ovnbgp/internal/client/ovsdb/nb"
+	"ovnbgp/internal/ovn"
+)
+
+// switchPort converts a row of Logical_Switch_Port, nil if it is gone.
+func (n *Northbound) switchPort(id ovsdb.UUID) *ovn.LogicalSwitchPort {
+	row := n.tables.LogicalSwitchPort.Get(id)
+	if row == nil {
+		n.setPeer(id, nil)
+		return nil
+	}
+	p := parser{table: "Logical_Switch_Port", row: id.String()}
+	ids := row.ExternalIDs
+	port := &ovn.LogicalSwitchPort{
+		UUID: p.row, Name: row.Name, Switch: n.switchOf.name(id), Type: ovn.PortType(row.Type),
+		Disabled:         !row.Enabled.Or(true),
+		RequestedChassis: fields(row.Options.Get("requested-chassis")),
+		HostID:           ids.Get("neutron:host_id"),
+		ParentHost:       ids.Get("neutron:parent_hostname"),
+		ParentName:       row.ParentName.Value,
+		HAGroup:          n.groupName(row.HAChassisGroup),
+		DeviceOwner:      ids.Get("neutron:device_owner"),
+		DeviceID:         ids.Get("neutron:device_id"),
+		PortFIP:          p.address("external_ids:neutron:port_fip", ids.Get("neutron:port_fip")),
+		ScopeV4:          ids.Get("neutron:subnet_pool_addr_scope4"),
+		ScopeV6:          ids.Get("neutron:subnet_pool_addr_scope6"),
+		RouterPort:       row.Options.Get("router-port"),
+	}
+	if row.Up.Present {
+		up := row.Up.Value
+		port.Up = &up
+	}
+	if port.Type == ovn.PortLocalnet {
+		port.PhysicalNetwork = row.Options.Get("network_name")
+		// Not tag_request: northd has still to obey it.
+		port.Tag = int(row.Tag.Value)
+	}
+	for _, cidr := range strings.Fields(ids.Get("neutron:cidrs")) {
+		if prefix := p.prefix("external_ids:neutron:cidrs", cidr); prefix.IsValid() {
+			port.CIDRs = append(port.CIDRs, prefix)
+		}
+	}
+	addresses(&p, row, port)
+	port.Faults = p.faults
+	n.setPeer(id, port)
+	return port
+}
+
+// setPeer takes note of a switch's port that may be the other end of a router's.
+func (n *Northbound) setPeer(id ovsdb.UUID, port *ovn.LogicalSwitchPort) {
+	_, was := n.routerPeers[id]
+	if port != nil && port.RouterPort != "" {
+		n.routerPeers[id] = port
+	} else if was {
+		delete(n.routerPeers, id)
+	} else {
+		return
+	}
+	n.peersTouched = true
+}
+
+// addresses reads "MAC IP…" of the columns addresses and dynamic_addresses. The first element that has addresses
+// counts, else the first MAC. The other forms, "unknown", "router" and "dynamic", say nothing here.
+func addresses(p *parser, row *nb.LogicalSwitchPort, port *ovn.LogicalSwitchPort) {
+	unknown := false
+	read := func(column, element string) {
+		mac, rest, _ := strings.Cut(strings.TrimSpace(element), " ")
+		switch mac {
+		case "unknown":
+			unknown = true
+			return
+		case "", "router", "dynamic":
+			return
+		}
+		// OVN passes over an element without a good MAC, so what follows the MAC is not served.
+		if mac = p.mac(column, mac); mac == "" || len(port.Addresses) > 0 {
+			return
+		}
+		var list []netip.Addr
+		for _, text := range strings.Fields(rest) {
+			if text == "dynamic" {
+				continue
+			}
+			if a := p.address(column, text); a.IsValid() {
+				list = append(list, a)
+			}
+		}
+		if port.MAC == "" || len(list) > 0 {
+			port.MAC, port.Addresses = mac, list
+		}
+	}
+	for _, element := range row.Addresses {
+		read("addresses", element)
+	}
+	read("dynamic_addresses", row.DynamicAddresses.Value)
+	// Port security off, without DHCP: Neutron tells OVN nothing but "unknown", and the addresses are in its own
+	// notes alone.
+	if len(port.Addresses) == 0 && unknown {
+		for _, cidr := range port.CIDRs {
+			port.Addresses = append(port.Addresses, cidr.Addr())
+		}
+	}
+}

@@ -1,0 +1,201 @@
+// Package ovn reads what OVN says: the Northbound database and the node's own switch, as one ovn.Snapshot. It keeps
+// a copy of each, converts the rows that changed, and shares the others between snapshots. A value that cannot be
+// understood becomes a fault of its row. Nothing here decides. Start at Source.Snapshot.
+package ovn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"ovnbgp/internal/client/ovsdb"
+	"ovnbgp/internal/client/ovsdb/nb"
+	"ovnbgp/internal/client/ovsdb/vswitch"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/ovn"
+)
+
+// Options say where the databases are; New fills in their names.
+type Options struct {
+	Switch ovsdb.Options
+	// Northbound without endpoints means those that the switch's external_ids:ovn-nb-remote names; when it names
+	// others, the source follows.
+	Northbound ovsdb.Options
+}
+
+// Source reads both databases for as long as Run runs.
+type Source struct {
+	options Options
+	pokes   chan struct{}
+
+	switchClient *ovsdb.Client
+	switchTables *vswitch.Tables
+
+	mu        sync.Mutex
+	local     ovn.Local
+	remote    string // external_ids:ovn-nb-remote
+	localRead bool
+	central   *central // nil until its endpoints are known
+	noCentral error    // why there is none
+}
+
+// central is the connection to one Northbound database, or cluster.
+type central struct {
+	client  *ovsdb.Client
+	rows    *Northbound
+	stopped chan struct{}
+	stop    context.CancelFunc
+}
+
+// New returns a source that is not connected yet.
+func New(o Options) *Source {
+	o.Switch.Database, o.Northbound.Database = vswitch.Database, nb.Database
+	tables := vswitch.New()
+	return &Source{
+		options: o, pokes: make(chan struct{}, 1),
+		switchClient: ovsdb.New(o.Switch, tables), switchTables: tables,
+		noCentral: errors.New("the local switch has not been read yet"),
+	}
+}
+
+// Switch returns the client of the node's own switch, for those who write to it.
+func (s *Source) Switch() *ovsdb.Client { return s.switchClient }
+
+// Status returns how the connections are: the switch's, then the Northbound database's where it is known.
+func (s *Source) Status() []ovsdb.Status {
+	list := []ovsdb.Status{s.switchClient.Status()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.central != nil {
+		return append(list, s.central.client.Status())
+	}
+	return append(list, ovsdb.Status{Database: nb.Database, LastError: s.noCentral})
+}
+
+// Pokes receives when the snapshot may be different.
+func (s *Source) Pokes() <-chan struct{} { return s.pokes }
+
+func (s *Source) poke() {
+	select {
+	case s.pokes <- struct{}{}:
+	default:
+	}
+}
+
+// Snapshot returns what both databases say now. While one of them is not in sync it returns an error that wraps
+// model.ErrNotInSync.
+func (s *Source) Snapshot(context.Context) (ovn.Snapshot, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.readLocal(); err != nil {
+		return ovn.Snapshot{}, fmt.Errorf("%w: %w", model.ErrNotInSync, err)
+	}
+	if s.central == nil {
+		return ovn.Snapshot{}, fmt.Errorf("%w: %w", model.ErrNotInSync, s.noCentral)
+	}
+	var snapshot ovn.Snapshot
+	err := s.central.client.Read(func(status ovsdb.Status) {
+		snapshot = s.central.rows.Update(status.ClusterID, status.Absent)
+	})
+	if err != nil {
+		return ovn.Snapshot{}, fmt.Errorf("%w: %w", model.ErrNotInSync, err)
+	}
+	snapshot.Local = s.local
+	return snapshot, nil
+}
+
+// readLocal converts the switch's rows if any changed. s.mu is held.
+func (s *Source) readLocal() error {
+	return s.switchClient.Read(func(ovsdb.Status) {
+		if !s.localRead || anyChanged(s.switchTables) {
+			s.local, s.remote, s.localRead = convertLocal(s.switchTables), remote(s.switchTables), true
+		}
+	})
+}
+
+// Run keeps the connections until the context ends; it returns why.
+func (s *Source) Run(ctx context.Context) error {
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return s.switchClient.Run(ctx) })
+	parts.Go(func() error { return s.follow(ctx) })
+	return parts.Wait()
+}
+
+// follow keeps a client of the Northbound database that the options, or the switch, name.
+func (s *Source) follow(ctx context.Context) error {
+	defer s.disconnect()
+	named := ""
+	if len(s.options.Northbound.Endpoints) > 0 {
+		s.connect(ctx, s.options.Northbound.Endpoints)
+	}
+	for {
+		var pokes <-chan struct{}
+		if s.central != nil { // only this goroutine changes it
+			pokes = s.central.client.Pokes()
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-pokes:
+		case <-s.switchClient.Pokes():
+			if len(s.options.Northbound.Endpoints) == 0 {
+				named = s.followRemote(ctx, named)
+			}
+		}
+		s.poke()
+	}
+}
+
+// followRemote connects to the database that the switch names, if it is another than before, and returns what is
+// named now. While the switch cannot be read, or names none, the connection stays as it is.
+func (s *Source) followRemote(ctx context.Context, before string) string {
+	s.mu.Lock()
+	err := s.readLocal()
+	now := s.remote
+	if err == nil && now == "" && s.central == nil {
+		s.noCentral = errors.New("no Northbound database is configured, and the switch's external_ids:ovn-nb-remote names none")
+	}
+	s.mu.Unlock()
+	if err != nil || now == "" || now == before {
+		return before
+	}
+	endpoints, err := ovsdb.ParseEndpoints(now)
+	if err != nil {
+		s.mu.Lock()
+		s.noCentral = fmt.Errorf("external_ids:ovn-nb-remote of the switch: %w", err)
+		s.mu.Unlock()
+		return before
+	}
+	s.disconnect()
+	s.connect(ctx, endpoints)
+	return now
+}
+
+func (s *Source) connect(ctx context.Context, endpoints []string) {
+	o := s.options.Northbound
+	o.Endpoints = endpoints
+	tables := nb.New()
+	ctx, stop := context.WithCancel(ctx)
+	c := &central{client: ovsdb.New(o, tables), rows: NewNorthbound(tables), stop: stop, stopped: make(chan struct{})}
+	go func() {
+		defer close(c.stopped)
+		_ = c.client.Run(ctx) // ends with ctx only, and says so
+	}()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.central = c
+}
+
+func (s *Source) disconnect() {
+	s.mu.Lock()
+	c := s.central
+	s.central, s.noCentral = nil, errors.New("the connection was given up")
+	s.mu.Unlock()
+	if c != nil {
+		c.stop()
+		<-c.stopped
+	}
+}
