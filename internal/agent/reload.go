@@ -21,7 +21,6 @@ func (a *Agent) reload() {
 	if err == nil {
 		err = sameUnderlay(a.settings.Load().Node, result.Settings.Node)
 	}
-	a.reloads.note(err)
 	if err != nil {
 		log.Error("configuration not accepted, the old one stays in force", slog.Any("err", err))
 		return
@@ -34,7 +33,7 @@ func (a *Agent) reload() {
 		log.Warn("changed settings take effect at the next start", slog.String("object", strings.Join(names, ", ")))
 	}
 	log.Info("configuration read")
-	a.source.poke()
+	a.node.source.poke()
 }
 
 // sameUnderlay refuses what cannot be changed under a running agent: the names by which its objects are known.

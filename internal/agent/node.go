@@ -1,0 +1,145 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ovnbgp/internal/apply/frr"
+	"ovnbgp/internal/apply/kernel"
+	"ovnbgp/internal/apply/ovs"
+	"ovnbgp/internal/client/netlink"
+	"ovnbgp/internal/client/ovsdb"
+	"ovnbgp/internal/config"
+	"ovnbgp/internal/desired"
+	"ovnbgp/internal/metrics"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/reconcile"
+	"ovnbgp/internal/source/host"
+	sourceovn "ovnbgp/internal/source/ovn"
+)
+
+// proxyPoll is how often proxy entries are read again: the kernel tells nobody about them.
+const proxyPoll = 5 * time.Second
+
+// node is everything an agent is connected to on its node.
+type node struct {
+	writes writes
+	conn   *netlink.Conn
+	ovn    *sourceovn.Source
+	source *inputSource
+
+	carriers  *kernel.Carriers
+	addresses *kernel.Announcements
+	flows     *ovs.Applier
+	leak      *frr.Applier
+}
+
+// connect makes the connections that do not wait for anybody; run makes the others.
+func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, error) {
+	n := &node{}
+	var err error
+	n.conn, err = netlink.Open(ctx, netlink.Options{Protocols: []uint8{model.Protocol}, ProxyPoll: proxyPoll},
+		count(&n.writes.kernel))
+	if err != nil {
+		return nil, fmt.Errorf("kernel: %w", err)
+	}
+	if n.ovn, err = n.connectOVN(s, log); err != nil {
+		return nil, errors.Join(err, n.conn.Close())
+	}
+	n.source = newInputSource(n.ovn, host.New(n.conn, s.Paths.RTTables))
+	n.carriers = kernel.NewCarriers(n.conn)
+	n.addresses = kernel.NewAnnouncements(n.conn, model.VRF{Name: s.Node.VRF, Table: s.Node.VRFTable, Device: s.Node.NIC})
+	n.flows = ovs.New(ovs.Options{Sockets: s.Paths.OpenVSwitch, OnWrite: count(&n.writes.ovs)})
+	n.leak = frr.New(frr.Options{Sockets: s.Paths.FRRSockets, AS: s.Node.AS, VRF: s.Node.VRF,
+		Interval: s.FRRReconcileInterval, OnWrite: count(&n.writes.frr)})
+	return n, nil
+}
+
+func (n *node) connectOVN(s config.Settings, log *slog.Logger) (*sourceovn.Source, error) {
+	local, err := ovsdb.ParseEndpoints(s.Switch.Endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("ovsdb_connection: %w", err)
+	}
+	tls := s.Northbound.TLS
+	return sourceovn.New(sourceovn.Options{
+		Switch: ovsdb.Options{Endpoints: local, OnWrite: count(&n.writes.ovs), Logger: log},
+		Northbound: ovsdb.Options{
+			Endpoints: s.Northbound.Endpoints,
+			TLS:       &ovsdb.TLS{Key: tls.Key, Cert: tls.Certificate, CA: tls.CA},
+			Logger:    log,
+		},
+	}), nil
+}
+
+// run keeps the connections until the context ends.
+func (n *node) run(ctx context.Context) error {
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return n.ovn.Run(ctx) })
+	parts.Go(func() error { n.source.forward(ctx); return ctx.Err() })
+	parts.Go(func() error { return n.flows.Run(ctx) })
+	parts.Go(func() error { return n.leak.Run(ctx) })
+	return parts.Wait()
+}
+
+func (n *node) close() error {
+	return errors.Join(n.leak.Close(), n.flows.Close(), n.conn.Close())
+}
+
+// newLoop makes the loop that decides by the settings in force at each round.
+func (n *node) newLoop(settings func() config.Settings, version string, log *slog.Logger,
+	measures *metrics.Reconcile) *reconcile.Loop[desired.Input, model.Node] {
+	s := settings()
+	return reconcile.New(reconcile.Options[desired.Input, model.Node]{
+		Source: n.source,
+		Compute: func(in desired.Input) (model.Node, []model.Decision) {
+			return desired.Node(in, settings().Node)
+		},
+		Carriers:   []reconcile.Applier[model.Node]{n.carriers, n.flows},
+		Announcers: []reconcile.Announcer[model.Node]{n.addresses, n.leak},
+		Evidence: func(_ context.Context, in desired.Input, keys []string) (map[string]model.Decision, error) {
+			return evidence(in, settings().Node, keys), nil
+		},
+		Database:       func(in desired.Input) (string, string) { return in.OVN.Local.KnownDatabase, in.OVN.Database },
+		AcceptDatabase: n.acceptDatabase,
+		Writes:         n.writes.bySubsystem,
+		Version:        version,
+		Rules:          reconcile.AllRules(),
+		Timers:         reconcile.Timers{Interval: s.ReconcileInterval, CarrierGrace: s.Safety.CarrierGrace},
+		Guard: reconcile.Guard{Window: s.Safety.GuardWindow, Percent: s.Safety.GuardPercent, Min: s.Safety.GuardMin,
+			Hold: s.Safety.GuardHold},
+		Log:     log,
+		Metrics: measures,
+	})
+}
+
+// acceptDatabase keeps the identity of the Northbound database in the local switch, where a restarted agent finds it.
+func (n *node) acceptDatabase(ctx context.Context, id string) error {
+	return ovs.SetExternalID(ctx, n.ovn.Switch(), "ovnbgp-nb", id)
+}
+
+// evidence asks the snapshot, which holds the whole database, about keys.
+func evidence(in desired.Input, c config.Node, keys []string) map[string]model.Decision {
+	byAddress := map[netip.Addr]string{}
+	var addresses []netip.Addr
+	for _, key := range keys {
+		_, text, _ := strings.Cut(key, " ")
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			continue // no address of ours; the guard takes what is left out as in no row
+		}
+		byAddress[prefix.Addr()] = key
+		addresses = append(addresses, prefix.Addr())
+	}
+	found := map[string]model.Decision{}
+	for address, d := range desired.Whys(in, c, addresses...) {
+		found[byAddress[address]] = d
+	}
+	return found
+}

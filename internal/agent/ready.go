@@ -1,0 +1,37 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"ovnbgp/internal/status"
+)
+
+// reportReady tells the service manager when the agent is ready, and what its verdict is whenever that changes.
+func (a *Agent) reportReady(ctx context.Context) error {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	var last status.Report
+	told := false
+	for {
+		report := a.loop.Status()
+		state := ""
+		if report.Ready && !told {
+			told, state = true, "READY=1\n"
+			a.log.Info("ready", slog.Int("announced", len(report.Announced)))
+		}
+		if report.Verdict != last.Verdict || report.Text != last.Text || state != "" {
+			if err := notifySystemd(fmt.Sprintf("%sSTATUS=%s: %s", state, report.Verdict, report.Text)); err != nil {
+				a.log.Warn("service manager cannot be told", slog.Any("err", err))
+			}
+			last = report
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
