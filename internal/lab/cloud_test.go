@@ -331,8 +331,8 @@ func TestTakeApart(t *testing.T) {
 	must(t, json.Unmarshal(value[[]byte](t)(os.ReadFile(c.path)), &again))
 	again.fill()
 	c.state = again
-	bulk := BulkOptions{Prefix: "bulk", Network: "tenant", External: "public", Node: "compute1", Count: 20,
-		First: netip.MustParseAddr("203.0.113.100"), Fixed: netip.MustParseAddr("10.0.0.100"), Up: true}
+	bulk := BulkOptions{Prefix: "bulk", Network: "tenant", External: "public", Parent: "vm1", Count: 20,
+		First: netip.MustParseAddr("203.0.113.100"), Fixed: netip.MustParseAddr("10.0.0.100")}
 	must(t, c.CreateBulk(ctx, bulk))
 	if got := len(natRows(t, c)); got != 22 {
 		t.Errorf("%d floating IPs after 20 were added to 2", got)

@@ -91,6 +91,7 @@ func TestNative(t *testing.T) {
 	t.Run("outside", func(t *testing.T) { testOutside(t, c) })
 	t.Run("gateway", func(t *testing.T) { testFailover(t, c) })
 	t.Run("virtual machines", func(t *testing.T) { testVMs(t, c) })
+	t.Run("bulk", func(t *testing.T) { testBulk(t, c) })
 	t.Run("FRR", func(t *testing.T) { testRestartFRR(t, f) })
 	t.Run("leaf", func(t *testing.T) { testLeaf(t, f) })
 }
@@ -199,6 +200,29 @@ func testVMs(t *testing.T, c *Cloud) {
 	must(t, c.DeleteVM(ctx, DemoMember1))
 	if links := string(value[[]byte](t)(c.fabric.nodes["compute2"].Output(ctx, "ip", "-br", "link"))); strings.Count(links, "tap") != 2 {
 		t.Errorf("links of compute2 after its third VM was deleted:\n%s", links)
+	}
+}
+
+// Subports come up on their parent's node, and are deleted again.
+func testBulk(t *testing.T, c *Cloud) {
+	ctx := t.Context()
+	const count = 100
+	o := BulkOptions{Prefix: "sub", Network: DemoTenant, Parent: DemoTenantVM, Count: count,
+		Fixed: netip.MustParseAddr("10.0.0.100"), External: DemoPublic, First: netip.MustParseAddr("203.0.113.100")}
+	start := time.Now()
+	must(t, c.CreateBulk(ctx, o))
+	eventually(t, 60*time.Second, func() error {
+		for i := range count {
+			if up, err := c.up(ctx, c.state.Ports[fmt.Sprintf("sub%d", i)]); err != nil || !up {
+				return fmt.Errorf("subport %d: up is %v, %w", i, up, err)
+			}
+		}
+		return nil
+	})
+	t.Logf("%d subports with floating IPs up after %s", count, time.Since(start).Round(100*time.Millisecond))
+	must(t, c.DeleteBulk(ctx, o))
+	if rows := value[ovsdb.Set](t)(c.rowsBy(ctx, "NAT", "type", map[string]bool{"dnat_and_snat": true})); len(rows) != 1 {
+		t.Errorf("%d floating IPs left", len(rows))
 	}
 }
 
