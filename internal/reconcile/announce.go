@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"ovnbgp/internal/plan"
@@ -11,17 +12,16 @@ import (
 // be run: withdrawals of what is wanted no more, which the guard has to see.
 func (r *round[I, S]) announce(ctx context.Context) []task {
 	var deletes []task
-	stuck := set{} // keys that should have been taken back and could not
+	// No announcer may take up a key from the one before it that is not carried: one that is being mended, or
+	// that should have been taken back and could not.
+	bad := maps.Clone(r.mending)
 	for i, a := range r.opts.Announcers {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if r.told[i].err != nil {
-			continue // it may tell anything: law 3
-		}
-		steps, err := r.plan(ctx, a, r.want.Without(r.withheld.sorted()...))
+		steps, err := r.planAnnouncer(ctx, i, a)
 		if err != nil {
-			r.told[i].err = err
+			maps.Copy(bad, r.withheld) // it may tell any of them: law 3
 			continue
 		}
 		// What is withheld is taken back first, so that no announcer hands it on to the next.
@@ -31,16 +31,25 @@ func (r *round[I, S]) announce(ctx context.Context) []task {
 			case !r.isSafety(t):
 				deletes = append(deletes, t)
 			case r.do(ctx, t) != nil:
-				stuck.add(t.Serves)
+				bad.add(t.Serves)
 			}
 		}
 		for _, t := range steps {
-			if t.Verb != plan.Delete && r.mayAnnounce(t, stuck) {
+			if t.Verb != plan.Delete && r.mayAnnounce(t, bad) {
 				_ = r.do(ctx, t) // kept by do
 			}
 		}
 	}
 	return deletes
+}
+
+func (r *round[I, S]) planAnnouncer(ctx context.Context, i int, a Announcer[S]) ([]task, error) {
+	if err := r.told[i].err; err != nil {
+		return nil, err
+	}
+	steps, err := r.plan(ctx, a, r.want.Without(r.withheld.sorted()...))
+	r.told[i].err = err
+	return steps, err
 }
 
 func (s set) add(keys []string) {
@@ -55,14 +64,14 @@ func (r *round[I, S]) isSafety(t task) bool {
 }
 
 // mayAnnounce tells whether a step that adds or changes may run: not while a carrier is unread (rule 2), and not
-// when it would hand on a key that should have been taken back.
-func (r *round[I, S]) mayAnnounce(t task, stuck set) bool {
+// when it would take up a key that is not carried (rule 1).
+func (r *round[I, S]) mayAnnounce(t task, bad set) bool {
 	if r.opts.Rules.Unread && len(r.unread) > 0 {
 		r.waiting = true
 		return false
 	}
 	if r.opts.Rules.Withhold {
-		for k := range stuck {
+		for k := range bad {
 			if t.ServesKey(k) {
 				r.waiting = true
 				return false

@@ -117,8 +117,8 @@ func (r *round[I, S]) missing(todo []task, tried map[string]error) {
 
 // withhold decides which wanted keys must not be announced now (rules 1 and 4).
 func (r *round[I, S]) withhold() {
-	r.withheld = set{}
-	now := time.Now()
+	r.withheld, r.mending = set{}, set{}
+	told, now := r.announced(), time.Now()
 	r.forgetMended()
 	for k, reason := range r.gone {
 		since, known := r.broken[k]
@@ -126,10 +126,11 @@ func (r *round[I, S]) withhold() {
 			since = now
 			r.broken[k] = now
 		}
-		announced := r.everywhere(k)
+		announced := told[k]
 		mending := r.opts.Rules.MendFirst && now.Sub(since) < r.opts.Timers.CarrierGrace
 		switch {
 		case announced && mending:
+			r.mending[k] = true
 			r.books.mending(k, reason)
 		case announced || r.opts.Rules.Withhold:
 			r.withheld[k] = true

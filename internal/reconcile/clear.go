@@ -2,24 +2,22 @@ package reconcile
 
 import (
 	"context"
-	"slices"
 )
 
-// sweep deletes, before anything is announced, what stands in the way of a wanted key that nobody is told yet: a
-// stale rule is looked at before the new one. Where that fails the key is not carried, whatever else is in place.
+// sweep deletes, before anything is announced, what stands in the way of wanted keys: a stale rule is looked at
+// before the new one. Where that fails the key is not carried, whatever else is in place.
 func (r *round[I, S]) sweep(ctx context.Context) {
 	announced := r.announced()
-	fresh := func(k string) bool { return r.wanted[k] && !announced[k] }
 	var later []task
 	for _, t := range r.clears {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case !slices.ContainsFunc(t.Serves, fresh):
+		case !touches(t, r.wanted) || t.Serves == nil:
 			later = append(later, t)
 		case r.mayClear(t, announced):
 			if err := r.do(ctx, t); err != nil {
-				r.obstruct(t, announced, err.Error())
+				r.obstruct(t, nil, err.Error())
 			}
 		default:
 			r.obstruct(t, announced, t.Object+" is in the way and still in use")
@@ -29,10 +27,10 @@ func (r *round[I, S]) sweep(ctx context.Context) {
 	r.clears = later
 }
 
-// obstruct notes that the fresh keys of a stale carrier are not carried because of it.
-func (r *round[I, S]) obstruct(t task, announced set, reason string) {
+// obstruct notes that the keys of a stale carrier are not carried because of it, but for those excepted.
+func (r *round[I, S]) obstruct(t task, except set, reason string) {
 	for _, k := range t.Serves {
-		if r.wanted[k] && !announced[k] && r.gone[k] == "" {
+		if r.wanted[k] && !except[k] && r.gone[k] == "" {
 			r.gone[k] = reason
 		}
 	}

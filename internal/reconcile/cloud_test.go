@@ -48,6 +48,7 @@ type cloud struct {
 	ofports  map[string]int
 	now      string
 	known    string
+	sync     func()
 	pokes    chan struct{}
 }
 
@@ -82,6 +83,7 @@ func bridgeMAC(bridge string) string {
 func (c *cloud) Pokes() <-chan struct{} { return c.pokes }
 
 func (c *cloud) Snapshot(context.Context) (desired.Input, error) {
+	c.sync()
 	s := ovn.Snapshot{Database: c.now}
 	s.Local = ovn.Local{SystemID: "S1", Hostname: "node1", KnownDatabase: c.known,
 		Mappings: []ovn.Mapping{{Index: 1, PhysicalNetwork: "one", Bridge: "br-ex"},

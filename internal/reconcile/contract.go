@@ -33,7 +33,8 @@ type Applier[S State[S]] interface {
 // Announcer is an applier that tells the world.
 type Announcer[S State[S]] interface {
 	Applier[S]
-	// Announced lists the keys the world is told now: read, never remembered.
+	// Announced lists the keys the world is told now: read, never remembered. An announcer that only hands on
+	// what those before it tell (FRR with a leak) lists none; its steps then serve all keys.
 	Announced(context.Context) ([]string, error)
 }
 

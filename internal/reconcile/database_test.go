@@ -41,9 +41,9 @@ func TestDatabaseAnotherWithAllRowsIsAcceptedInTime(t *testing.T) {
 		if h := l.Status().Held; h == nil || h.Database != "B" || h.Keys[0].Class != status.HeldDoubtful {
 			t.Fatalf("held: %+v", h)
 		}
-		pass(4 * time.Minute)
+		w.pass(4 * time.Minute)
 		wantLog(t, w)
-		pass(2 * time.Minute)
+		w.pass(2 * time.Minute)
 		wantLog(t, w, "delete address b", "delete carrier b", "accept B")
 		w.poke()
 		if r := l.Status(); r.Held != nil || r.Verdict != status.OK {
@@ -57,7 +57,7 @@ func TestDatabaseAnotherWithoutRowsWaitsForAHand(t *testing.T) {
 	w.known, w.database = "A", "B"
 	w.want = names(1)
 	play(t, w, nil, func(t *testing.T, l *loopOf) {
-		pass(time.Hour)
+		w.pass(time.Hour)
 		wantLog(t, w)
 		h := l.Status().Held
 		if h == nil || len(h.Keys) != 2 || !h.Release.IsZero() {
@@ -103,7 +103,7 @@ func TestDatabaseAcceptIsTriedAgain(t *testing.T) {
 			t.Errorf("status: %+v", r)
 		}
 		failing = false
-		pass(time.Second)
+		w.pass(time.Second)
 		wantLog(t, w, "accept A")
 	})
 }

@@ -122,7 +122,7 @@ func TestGuardCountsOverAWindow(t *testing.T) {
 			w.want = all[:6] // 9 go
 			w.poke()
 			wantKeys(t, "announced after nine went", w.announcer.have, all[:6]...)
-			pass(pause)
+			w.pass(pause)
 			w.want = all[:5]
 			w.poke()
 			if pause < time.Minute {
@@ -140,7 +140,7 @@ func TestGuardHoldsLongerThanItsWindow(t *testing.T) {
 	play(t, w, nil, func(t *testing.T, _ *loopOf) {
 		w.want = names(3)
 		w.poke()
-		pass(4 * time.Minute)
+		w.pass(4 * time.Minute)
 		wantKeys(t, "announced", w.announcer.have, names(15)...)
 	})
 }
@@ -153,9 +153,9 @@ func TestGuardReleasesAfterHold(t *testing.T) {
 		if h := l.Status().Held; h == nil || !h.Release.Equal(h.Since.Add(5*time.Minute)) {
 			t.Fatalf("held: %+v", h)
 		}
-		pass(4*time.Minute + 55*time.Second)
+		w.pass(4*time.Minute + 55*time.Second)
 		wantKeys(t, "announced within the hold", w.announcer.have, names(15)...)
-		pass(10 * time.Second)
+		w.pass(10 * time.Second)
 		wantKeys(t, "announced after the hold", w.announcer.have, names(3)...)
 		wantKeys(t, "carriers after the hold", w.carriers.have, names(3)...)
 		w.poke()
@@ -171,15 +171,15 @@ func TestGuardHoldBeginsAnewWithAnotherSet(t *testing.T) {
 		w.want = names(3)
 		w.poke()
 		first := l.Status().Held.Hash
-		pass(4 * time.Minute)
+		w.pass(4 * time.Minute)
 		w.want = names(4)
 		w.poke()
 		if h := l.Status().Held; h.Hash == first || len(h.Keys) != 11 {
 			t.Errorf("held: %+v", h)
 		}
-		pass(4 * time.Minute)
+		w.pass(4 * time.Minute)
 		wantKeys(t, "announced", w.announcer.have, names(15)...)
-		pass(time.Minute)
+		w.pass(time.Minute)
 		wantKeys(t, "announced", w.announcer.have, names(4)...)
 	})
 }
@@ -197,7 +197,7 @@ func TestGuardAsksAgainWhileItHolds(t *testing.T) {
 			t.Errorf("asked %d times within five seconds, want once", w.asked)
 		}
 		w.evidence = evidenceOf(model.Explained, names(15)[3:8]...)
-		pass(5 * time.Second)
+		w.pass(5 * time.Second)
 		if w.asked != 2 {
 			t.Errorf("asked %d times, want twice", w.asked)
 		}
@@ -231,7 +231,7 @@ func TestGuardAcceptsByHashOnly(t *testing.T) {
 		}
 		wantKeys(t, "announced", w.announcer.have, names(4)...)
 		delete(w.announcer.fail, "delete address k03")
-		pass(time.Second) // what could not be withdrawn stays released
+		w.pass(time.Second) // what could not be withdrawn stays released
 		wantKeys(t, "announced", w.announcer.have, names(3)...)
 		wantKeys(t, "carriers", w.carriers.have, names(3)...)
 	})
@@ -247,7 +247,7 @@ func TestGuardForgetsWhatIsWantedAgain(t *testing.T) {
 		if h := l.Status().Held; h != nil {
 			t.Errorf("held: %+v", h)
 		}
-		pass(time.Hour)
+		w.pass(time.Hour)
 		wantKeys(t, "announced", w.announcer.have, names(15)...)
 	})
 }
@@ -257,10 +257,10 @@ func TestGuardHoldsOverARestart(t *testing.T) {
 	play(t, w, nil, func(t *testing.T, l *loopOf) {
 		w.want = names(3)
 		w.poke()
-		pass(4 * time.Minute)
+		w.pass(4 * time.Minute)
 	})
 	play(t, w, nil, func(t *testing.T, l *loopOf) {
-		pass(4 * time.Minute)
+		w.pass(4 * time.Minute)
 		wantKeys(t, "announced", w.announcer.have, names(15)...)
 		if h := l.Status().Held; len(heldKeys(h)) != 12 {
 			t.Errorf("held: %+v", h)
@@ -275,7 +275,7 @@ func TestGuardDoesNotHoldSafety(t *testing.T) {
 		w.carriers.fail["create carrier "+k] = errTest
 	}
 	play(t, w, nil, func(t *testing.T, l *loopOf) {
-		pass(6 * time.Second)
+		w.pass(6 * time.Second)
 		wantKeys(t, "announced", w.announcer.have)
 	})
 }

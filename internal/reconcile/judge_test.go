@@ -16,6 +16,7 @@ import (
 // judge watches every step of a loop over a node and says which rule it broke. It walks packets through the node
 // and looks at the cloud; the loop's books it does not know.
 type judge struct {
+	fence
 	n        *node
 	c        *cloud
 	rng      *rand.Rand // decides which reads and writes fail
@@ -68,7 +69,8 @@ func (j *judge) clock() {
 		steps, _ := o.Plan(context.Background(), want)
 		for _, s := range steps {
 			for _, k := range want.Keys() {
-				if s.Verb != plan.Delete && s.ServesKey(k) {
+				// What is stale may be in the way of what is there.
+				if s.ServesKey(k) && (s.Verb != plan.Delete || s.Serves != nil) {
 					missing[k] = true
 				}
 			}

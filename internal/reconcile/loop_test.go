@@ -47,7 +47,7 @@ func TestTenPokesAreOneRound(t *testing.T) {
 			w.pokes <- struct{}{}
 			w.carriers.pokes <- struct{}{}
 		}
-		pass(time.Second)
+		w.pass(time.Second)
 		if got := w.computed - before; got != 1 {
 			t.Errorf("rounds: got %d, want 1", got)
 		}
@@ -59,7 +59,7 @@ func TestIdleIsSilent(t *testing.T) {
 	var log bytes.Buffer
 	play(t, w, func(o *Options[*world, keys]) { o.Log = logTo(&log) }, func(t *testing.T, _ *Loop[*world, keys]) {
 		before := w.computed
-		pass(time.Hour)
+		w.pass(time.Hour)
 		if w.computed != before {
 			t.Errorf("%d rounds without a cause", w.computed-before)
 		}
@@ -76,7 +76,7 @@ func TestLogsStepsAndFirstFailures(t *testing.T) {
 	w.announcer.fail["create address a"] = errTest
 	var log bytes.Buffer
 	play(t, w, func(o *Options[*world, keys]) { o.Log = logTo(&log) }, func(t *testing.T, _ *Loop[*world, keys]) {
-		pass(10 * time.Second)
+		w.pass(10 * time.Second)
 		want := `level=INFO msg=step subsystem=kernel object="carrier a" verb=create why=test
 level=WARN msg="step failed" subsystem=nic object="address a" verb=create why=test err="create address a: refused"
 `
@@ -92,7 +92,7 @@ func TestClosedGateChangesNothing(t *testing.T) {
 		w.want, w.sourceErr = nil, fmt.Errorf("nb: %w", model.ErrNotInSync)
 		delete(w.carriers.have, "a")
 		w.poke()
-		pass(time.Minute)
+		w.pass(time.Minute)
 		wantLog(t, w)
 		if r := l.Status(); r.Verdict != status.Stopped || r.Source.InSync || len(r.Announced) != 2 {
 			t.Errorf("status: %+v", r)
@@ -111,13 +111,13 @@ func TestRetriesWithBackoffAndAtPokes(t *testing.T) {
 	w.carriers.fail["create carrier a"] = errTest
 	play(t, w, nil, func(t *testing.T, l *Loop[*world, keys]) {
 		wantLog(t, w, "create carrier a: refused")
-		pass(time.Second)
+		w.pass(time.Second)
 		if n := len(w.done()); n < 3 || n > 5 { // at 0.1, 0.3, 0.7 s, each up to a quarter earlier
 			t.Errorf("tries in the first second: got %d, want 3 to 5", n)
 		}
-		pass(10 * time.Minute)
+		w.pass(10 * time.Minute)
 		w.done()
-		pass(10 * time.Minute)
+		w.pass(10 * time.Minute)
 		if n := len(w.done()); n < 20 || n > 28 { // every 30 s, up to a quarter earlier
 			t.Errorf("tries in ten minutes: got %d, want 20 to 28", n)
 		}
@@ -136,7 +136,7 @@ func TestEchoOfAFailureMakesNoHotLoop(t *testing.T) {
 	w.carriers.during = func(string) { w.carriers.pokes <- struct{}{} }
 	play(t, w, nil, func(t *testing.T, _ *Loop[*world, keys]) {
 		w.done()
-		pass(10 * time.Second)
+		w.pass(10 * time.Second)
 		if n := len(w.done()); n > 101 {
 			t.Errorf("tries in ten seconds: got %d, want at most 101", n)
 		}
@@ -150,7 +150,7 @@ func TestOneFailureDoesNotStopTheRest(t *testing.T) {
 	play(t, w, nil, func(t *testing.T, l *Loop[*world, keys]) {
 		wantLog(t, w, "create carrier a", "create carrier b", "create address a: refused", "create address b",
 			"create path a", "create path b")
-		pass(time.Millisecond)
+		w.pass(time.Millisecond)
 		if err := l.Sync(t.Context()); err == nil || !strings.Contains(err.Error(), "nic: create address a: refused") {
 			t.Errorf("Sync: got %v", err)
 		}
@@ -179,7 +179,7 @@ func TestIntervalReadsAnew(t *testing.T) {
 	w := standing("a")
 	play(t, w, func(o *Options[*world, keys]) { o.Timers.Interval = time.Minute },
 		func(t *testing.T, _ *Loop[*world, keys]) {
-			pass(150 * time.Second)
+			w.pass(150 * time.Second)
 			if w.carriers.rereads != 2 || w.announcer.rereads != 2 {
 				t.Errorf("rereads: %d and %d, want 2 each", w.carriers.rereads, w.announcer.rereads)
 			}

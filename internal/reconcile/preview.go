@@ -21,13 +21,9 @@ func (l *Loop[I, S]) preview(ctx context.Context) (plan.Preview, error) {
 	todo := r.planCarriers(ctx)
 	var deletes []task
 	for i, a := range r.opts.Announcers {
-		if r.told[i].err != nil {
-			continue
-		}
-		steps, err := r.plan(ctx, a, r.want)
+		steps, err := r.planAnnouncer(ctx, i, a)
 		if err != nil {
-			r.told[i].err = err
-			continue
+			continue // among the problems
 		}
 		for _, t := range steps {
 			if t.Verb == plan.Delete {

@@ -135,7 +135,7 @@ func (s *stage) perform(a act) {
 	}
 	s.look()
 	s.pokeAll()
-	pass(10*time.Millisecond + time.Duration(a.Seconds)*time.Second)
+	s.pass(10*time.Millisecond + time.Duration(a.Seconds)*time.Second)
 }
 
 func (s *stage) pokeAll() {
@@ -166,7 +166,7 @@ func (s *stage) besiege(a act) {
 	}
 	s.look()
 	s.pokeAll()
-	pass(grace + time.Second)
+	s.pass(grace + time.Second)
 	s.judgeAfterGrace()
 	s.siege = false
 }
@@ -184,12 +184,12 @@ func (s *stage) settle() {
 	}
 	s.look()
 	s.pokeAll()
-	pass(5 * time.Minute)
+	s.pass(5 * time.Minute)
 	if h := s.loop.Status().Held; h != nil {
 		if err := s.loop.AcceptWithdrawals(context.Background(), h.Hash); err != nil {
 			s.complain(0, "accept: %v", err)
 		}
-		pass(time.Minute)
+		s.pass(time.Minute)
 	}
 	s.judgeEnd()
 }
@@ -213,7 +213,7 @@ func (s *stage) judgeEnd() {
 	}
 	steps, writes := s.steps, s.n.writes
 	s.pokeAll()
-	pass(time.Minute)
+	s.pass(time.Minute)
 	if s.steps != steps || s.n.writes != writes {
 		s.complain(0, "not idle: %d steps, %d writes", s.steps-steps, s.n.writes-writes)
 	}
@@ -226,6 +226,7 @@ func run(t *testing.T, sc script, rules Rules) (found, trace []string) {
 		carriers, announcers := n.appliers()
 		j := &judge{n: n, c: newCloud(sc.States), rng: rand.New(rand.NewPCG(sc.Seed, 1)), grace: grace,
 			unread: map[string]bool{}, carriers: carriers, places: map[string]place{}, broken: map[string]time.Time{}}
+		j.c.sync = j.sync
 		s := &stage{judge: j, announcers: announcers, rules: rules}
 		s.look()
 		s.start()

@@ -47,11 +47,13 @@ type round[I any, S State[S]] struct {
 	gone map[string]string
 	// withheld are the wanted keys that must not be announced now.
 	withheld set
-	clears   []task // deletes of carriers
-	verdict  verdict
-	errs     []error
-	steps    map[plan.Verb]int
-	waiting  bool // something is left that no error stands for
+	// mending are the announced keys that are not carried and are left alone for carrier_grace.
+	mending set
+	clears  []task // deletes of carriers
+	verdict verdict
+	errs    []error
+	steps   map[plan.Verb]int
+	waiting bool // something is left that no error stands for
 }
 
 // told is what one announcer tells the world.
@@ -150,12 +152,6 @@ func (r *round[I, S]) announced() set {
 // allTold tells whether every announcer could be read.
 func (r *round[I, S]) allTold() bool {
 	return !slices.ContainsFunc(r.told, func(t told) bool { return t.err != nil })
-}
-
-// everywhere tells whether the world is told the key by every announcer that could be read. A key that only some
-// tell has not reached the world: taking it back is no flap.
-func (r *round[I, S]) everywhere(key string) bool {
-	return !slices.ContainsFunc(r.told, func(t told) bool { return t.err == nil && !t.keys[key] })
 }
 
 // do runs a step. One that has begun is finished even if the context ends; none is begun after that.

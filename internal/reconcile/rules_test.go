@@ -77,7 +77,7 @@ func TestRule3KeepsACarrierThatIsAnnounced(t *testing.T) {
 			}
 			wantKeys(t, "carriers", w.carriers.have, "a", "b")
 			delete(w.announcer.fail, "delete address a")
-			pass(time.Second)
+			w.pass(time.Second)
 			wantKeys(t, "carriers", w.carriers.have, "b")
 		})
 	}
@@ -96,7 +96,7 @@ func TestRule3WaitsForAllAnnouncersToBeRead(t *testing.T) {
 			t.Errorf("status: %+v", l.Status().Troubles)
 		}
 		w.second.readErr = nil
-		pass(time.Second)
+		w.pass(time.Second)
 		wantLog(t, w, "delete path a", "delete carrier a")
 	})
 }
@@ -122,10 +122,10 @@ func TestRule3ClearsBesideWhatIsInPlace(t *testing.T) {
 	w.carriers.serves = func(string) []string { return []string{"a"} }
 	w.carriers.fail["create carrier a"] = errTest
 	play(t, w, nil, func(t *testing.T, _ *loopOf) {
-		pass(4 * time.Second)
+		w.pass(4 * time.Second)
 		wantKeys(t, "carriers within the grace", w.carriers.have, "old")
 		wantKeys(t, "announced within the grace", w.announcer.have, "a")
-		pass(2 * time.Second)
+		w.pass(2 * time.Second)
 		wantKeys(t, "announced after the grace", w.announcer.have)
 		wantKeys(t, "carriers after the grace", w.carriers.have)
 	})
@@ -156,22 +156,22 @@ func TestRule4MendsBeforeItWithdraws(t *testing.T) {
 		delete(w.carriers.have, "a")
 		w.carriers.fail["create carrier a"] = errTest
 		w.poke()
-		pass(4 * time.Second)
+		w.pass(4 * time.Second)
 		wantKeys(t, "announced within the grace", w.announcer.have, "a", "b")
 		if !hasTrouble(l.Status(), status.Mending, "a") {
 			t.Errorf("status: %+v", l.Status().Troubles)
 		}
 		delete(w.carriers.fail, "create carrier a")
-		pass(5 * time.Second)
+		w.pass(5 * time.Second)
 		wantKeys(t, "carriers", w.carriers.have, "a", "b")
 
 		delete(w.carriers.have, "a")
 		w.carriers.fail["create carrier a"] = errTest
 		w.poke()
-		pass(5 * time.Second)
+		w.pass(5 * time.Second)
 		wantKeys(t, "announced after the grace", w.announcer.have, "b")
 		delete(w.carriers.fail, "create carrier a")
-		pass(10 * time.Second)
+		w.pass(10 * time.Second)
 		wantKeys(t, "announced once mended", w.announcer.have, "a", "b")
 	})
 	w = standing("a", "b")
@@ -189,7 +189,7 @@ func TestRule4DoesNotWithdrawWhatItCannotSee(t *testing.T) {
 	w.carriers.fail["create carrier a"] = errTest
 	play(t, w, nil, func(t *testing.T, _ *loopOf) {
 		w.carriers.readErr = errTest
-		pass(10 * time.Second)
+		w.pass(10 * time.Second)
 		wantKeys(t, "announced while unread", w.announcer.have, "a")
 		w.carriers.readErr = nil
 		w.poke()
@@ -197,18 +197,22 @@ func TestRule4DoesNotWithdrawWhatItCannotSee(t *testing.T) {
 	})
 }
 
-// The kernel has the address and FRR does not leak it yet: the world was not told, so there is no flap to avoid, and
-// the leak must not be made for an address that does not forward.
-func TestWithheldKeyIsNotHandedOn(t *testing.T) {
+// The kernel has the address and FRR does not leak it yet: the leak must not be made while the address does not
+// forward, neither while that is mended nor when it could not be taken back.
+func TestWhatIsNotCarriedIsNotHandedOn(t *testing.T) {
 	w := standing("a", "b")
 	w.second = w.part("frr", "leak", func(k keys) []string { return []string{"leak"} })
 	w.second.serves = func(string) []string { return nil }
+	w.second.silent = true
 	delete(w.carriers.have, "a")
 	w.carriers.fail["create carrier a"] = errTest
 	w.announcer.fail["delete address a"] = errTest
 	play(t, w, nil, func(t *testing.T, _ *loopOf) {
-		wantLog(t, w, "create carrier a: refused", "delete address a: refused")
+		w.pass(7 * time.Second)
+		wantKeys(t, "announced", w.announcer.have, "a", "b")
+		wantKeys(t, "leaks", w.second.have)
 		delete(w.announcer.fail, "delete address a")
+		w.done()
 		w.poke()
 		wantLog(t, w, "create carrier a: refused", "delete address a", "create leak leak")
 	})

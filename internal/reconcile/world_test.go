@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,7 @@ func (k keys) Without(drop ...string) keys {
 
 // world is what the tests' loop reads and changes, all in memory. Everything that happens is a line in its log.
 type world struct {
+	fence
 	log   []string
 	pokes chan struct{}
 
@@ -62,6 +64,7 @@ type part struct {
 	fail    map[string]error // by step, "create carrier a"
 	during  func(step string)
 	forgets bool // its steps say they worked and change nothing
+	silent  bool // it has no keys of its own, and hands on what the others tell
 	rereads int
 	serves  func(key string) []string
 	announcing
@@ -81,8 +84,12 @@ func (w *world) part(name, noun string, pick func(keys) []string) *part {
 		serves: func(k string) []string { return []string{k} }, announcing: announcing{pick}}
 }
 
-func (w *world) Snapshot(context.Context) (*world, error) { return w, w.sourceErr }
-func (w *world) Pokes() <-chan struct{}                   { return w.pokes }
+func (w *world) Snapshot(context.Context) (*world, error) {
+	w.sync()
+	return w, w.sourceErr
+}
+
+func (w *world) Pokes() <-chan struct{} { return w.pokes }
 
 func (w *world) compute(*world) (keys, []model.Decision) {
 	w.computed++
@@ -97,7 +104,12 @@ func (w *world) ask(_ context.Context, _ *world, ks []string) (map[string]model.
 func (p *part) Name() string           { return p.name }
 func (p *part) Pokes() <-chan struct{} { return p.pokes }
 
-func (p *part) Announced(context.Context) ([]string, error) { return p.have.sorted(), p.readErr }
+func (p *part) Announced(context.Context) ([]string, error) {
+	if p.silent {
+		return nil, p.readErr
+	}
+	return p.have.sorted(), p.readErr
+}
 
 func (p *part) Reread(context.Context) error {
 	p.rereads++
@@ -213,8 +225,17 @@ func play(t *testing.T, w *world, change func(*Options[*world, keys]), scenario 
 	})
 }
 
+// fence orders what the test does to the world before what the loop sees of it: a timer that fires does not.
+type fence struct{ mu sync.Mutex }
+
+func (f *fence) sync() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+}
+
 // pass lets time pass until everybody waits again.
-func pass(d time.Duration) {
+func (f *fence) pass(d time.Duration) {
+	f.sync()
 	time.Sleep(d)
 	synctest.Wait()
 }
@@ -222,7 +243,7 @@ func pass(d time.Duration) {
 // poke pokes as a source does, and lets the round happen.
 func (w *world) poke() {
 	w.pokes <- struct{}{}
-	pass(10 * time.Millisecond)
+	w.pass(10 * time.Millisecond)
 }
 
 func wantLog(t *testing.T, w *world, want ...string) {
