@@ -12,7 +12,7 @@ LABFLAGS := $(if $(MIRROR),--mirror $(MIRROR))
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := all
-.PHONY: all help build vet lint unit test race generate check-generated lab lab-down labtest deps docs clean
+.PHONY: all help build vet lint unit test race generate check-generated lab lab-down labtest deps man clean
 
 all: build vet lint unit ## build, vet, lint, unit tests
 
@@ -53,6 +53,9 @@ labtest: ## test binaries that run inside the lab's guest
 
 deps: ## Debian packages that the tests run against (root)
 	scripts/install-deps
+
+man: build ## man pages, in bin/man
+	$(BIN)/ovnbgp man $(BIN)/man
 
 clean: ## remove what was built
 	rm -rf $(BIN)

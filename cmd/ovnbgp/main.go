@@ -93,6 +93,7 @@ Exit codes: 0 ok, 1 error, 2 differences or degraded.`,
 		newConfigCommand(),
 		newVersionCommand(),
 		newLabCommand(),
+		newManCommand(),
 	)
 	return root
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 )
 
+//go:generate go test . -run TestReferenceInDocs -update-docs
+
 // Reference returns a file that holds every option as a comment, with its default, what it may be and what it
 // means. Read as it stands, or with the options' comment signs taken away, it gives the defaults.
 func Reference() string {
