@@ -158,7 +158,7 @@ func (c *Conn) Flows(ctx context.Context, cookie, mask uint64) ([]Flow, error) {
 // of them or none; with 1.3 each by itself. Errors name the change that was refused.
 func (c *Conn) Apply(ctx context.Context, changes ...Change) error {
 	for _, ch := range changes {
-		if err := ch.flow.validate(); err != nil {
+		if err := ch.Flow.validate(); err != nil {
 			return fmt.Errorf("%s: %w", ch, err)
 		}
 	}

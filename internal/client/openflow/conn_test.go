@@ -332,6 +332,13 @@ func TestSwitchDies(t *testing.T) {
 		t.Error("dial to a dead switch succeeds")
 	}
 	sw.Run(t)
+	ovsdbtest.Eventually(t, "the bridge answers again", func() bool {
+		conn, err := Dial(t.Context(), sw.Socket("br0"), Options{})
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
 	c = dial(t, sw, "br0", Options{})
 	if flows, err := c.Flows(t.Context(), ours, 1<<64-1); err != nil || len(flows) != 0 {
 		t.Errorf("after the restart: %v, %v; want none", flows, err)

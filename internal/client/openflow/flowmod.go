@@ -7,15 +7,18 @@ import (
 
 // Change is one change to a flow table. Build it with Add, Remove or RemoveAll.
 type Change struct {
-	command uint8
-	flow    Flow
+	Command Command
+	Flow    Flow // of a DeleteCookie its cookie counts
 }
 
-// Commands of a flow_mod (OFPFC_*).
+// Command is what a change does, in the numbers of a flow_mod (OFPFC_*).
+type Command uint8
+
+// The commands. Deletes take only flows of the change's cookie.
 const (
-	commandAdd          = 0
-	commandDelete       = 3
-	commandDeleteStrict = 4
+	AddFlow      Command = 0
+	DeleteCookie Command = 3
+	DeleteFlow   Command = 4 // OFPFC_DELETE_STRICT: the flow of this Key
 )
 
 const (
@@ -26,39 +29,39 @@ const (
 )
 
 // Add writes a flow, in the place of one of the same Key, whatever its cookie.
-func Add(f Flow) Change { return Change{command: commandAdd, flow: f.Normal()} }
+func Add(f Flow) Change { return Change{Command: AddFlow, Flow: f.Normal()} }
 
 // Remove deletes the flow of this Key, if it has this cookie too. Its absence is success.
-func Remove(f Flow) Change { return Change{command: commandDeleteStrict, flow: f.Normal()} }
+func Remove(f Flow) Change { return Change{Command: DeleteFlow, Flow: f.Normal()} }
 
 // RemoveAll deletes all flows of this cookie, in all tables.
 func RemoveAll(cookie uint64) Change {
-	return Change{command: commandDelete, flow: Flow{Table: allTables, Cookie: cookie}}
+	return Change{Command: DeleteCookie, Flow: Flow{Table: allTables, Cookie: cookie}}
 }
 
 // String returns "add priority=900,ip,in_port=1".
 func (c Change) String() string {
-	switch c.command {
-	case commandAdd:
-		return "add flow " + c.flow.Key().String()
-	case commandDeleteStrict:
-		return "delete flow " + c.flow.Key().String()
+	switch c.Command {
+	case AddFlow:
+		return "add flow " + c.Flow.Key().String()
+	case DeleteFlow:
+		return "delete flow " + c.Flow.Key().String()
 	}
-	return fmt.Sprintf("delete flows of cookie %#x", c.flow.Cookie)
+	return fmt.Sprintf("delete flows of cookie %#x", c.Flow.Cookie)
 }
 
 // encode makes the body of an OFPT_FLOW_MOD. Every deletion is narrowed by the whole cookie: a switch has no other
 // guard against one that empties the table.
 func (c Change) encode() []byte {
 	be := binary.BigEndian
-	f := c.flow
+	f := c.Flow
 	b := be.AppendUint64(make([]byte, 0, 128), f.Cookie)
 	mask := uint64(fullMask)
-	if c.command == commandAdd {
+	if c.Command == AddFlow {
 		mask = 0
 	}
 	b = be.AppendUint64(b, mask)
-	b = append(b, f.Table, c.command)
+	b = append(b, f.Table, byte(c.Command))
 	b = be.AppendUint16(b, f.IdleTimeout)
 	b = be.AppendUint16(b, f.HardTimeout)
 	b = be.AppendUint16(b, f.Priority)
@@ -67,7 +70,7 @@ func (c Change) encode() []byte {
 	b = be.AppendUint32(b, anyGroup)
 	b = append(b, 0, 0, 0, 0) // flags; importance, which is padding in 1.3
 	b = f.Match.encode(b)
-	if c.command != commandAdd {
+	if c.Command != AddFlow {
 		return b
 	}
 	if len(f.Actions) > 0 {
