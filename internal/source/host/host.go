@@ -46,23 +46,31 @@ func (s *Source) Snapshot(ctx context.Context) (model.Host, error) {
 	if err != nil {
 		return model.Host{}, fmt.Errorf("kernel: %w", err)
 	}
-	return model.Host{Name: name, RTTables: names, Tables: tablesInUse(actual), BridgeTables: bridgeTables(actual)}, nil
+	used, own := tablesInUse(actual)
+	return model.Host{Name: name, RTTables: names, Tables: used, OwnTables: own, BridgeTables: bridgeTables(actual)}, nil
 }
 
-// tablesInUse lists the tables that a rule looks up or that belong to a VRF device.
-func tablesInUse(a netlink.Actual) []uint32 {
-	used := map[uint32]bool{}
+// tablesInUse lists the tables that a rule looks up or that belong to a VRF device, and those of them that only rules
+// and routes of ours use. Of others' routes the mirror knows those in tables of our bridges.
+func tablesInUse(a netlink.Actual) (used, own []uint32) {
+	inUse, foreign := map[uint32]bool{}, map[uint32]bool{}
 	for _, r := range a.Rules {
 		if r.Table != 0 {
-			used[r.Table] = true
+			inUse[r.Table] = true
+			foreign[r.Table] = foreign[r.Table] || r.Protocol != model.Protocol
 		}
 	}
 	for _, l := range a.Links {
 		if l.Table != 0 {
-			used[l.Table] = true
+			inUse[l.Table], foreign[l.Table] = true, true
 		}
 	}
-	return slices.Sorted(maps.Keys(used))
+	for _, r := range a.Routes {
+		foreign[r.Table] = foreign[r.Table] || r.Protocol != model.Protocol
+	}
+	used = slices.Sorted(maps.Keys(inUse))
+	own = slices.DeleteFunc(slices.Clone(used), func(id uint32) bool { return foreign[id] })
+	return used, own
 }
 
 // bridgeTables finds the tables given to bridges before: in each of them stands a default route of ours to its

@@ -30,7 +30,9 @@ func TestSnapshotFindsTables(t *testing.T) {
 	any4 := netip.MustParsePrefix("0.0.0.0/0")
 	k := kernel{
 		Links: []netlink.Link{{Index: 3, Name: "br-vlan"}, {Index: 4, Name: "bgp-vrf", Kind: "vrf", Table: 10}},
-		Rules: []netlink.Rule{{Family: netlink.IPv4, Table: 201}, {Family: netlink.IPv6, Table: 254}},
+		Rules: []netlink.Rule{{Family: netlink.IPv4, Table: 201}, {Family: netlink.IPv6, Table: 254},
+			{Family: netlink.IPv4, Table: 17, Protocol: model.Protocol},
+			{Family: netlink.IPv4, Table: 18, Protocol: model.Protocol}},
 		Routes: []netlink.Route{
 			{Table: 17, Dst: any4, LinkIndex: 3, Protocol: model.Protocol},
 			{Table: 18, Dst: any4, LinkIndex: 3, Protocol: netlink.ProtoBoot},                               // another's
@@ -47,7 +49,8 @@ func TestSnapshotFindsTables(t *testing.T) {
 		Name: "node",
 		RTTables: []model.RTTable{{ID: 18, Name: "hex"}, {ID: 201, Name: "br-ex"}, {ID: 254, Name: "main"},
 			{ID: 255, Name: "local"}},
-		Tables:       []uint32{10, 201, 254},
+		Tables:       []uint32{10, 17, 18, 201, 254},
+		OwnTables:    []uint32{17},
 		BridgeTables: []model.RTTable{{ID: 17, Name: "br-vlan"}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
