@@ -189,7 +189,9 @@ func optional[T comparable](d *Decoder, atom func(*Decoder, string) T) (o Option
 	return o
 }
 
-func set[T comparable](d *Decoder, old []T, diff bool, room *[]T, atom func(*Decoder, string) T, order func(T, T) int) []T {
+func set[T comparable](
+	d *Decoder, old []T, diff bool, room *[]T, atom func(*Decoder, string) T, order func(T, T) int,
+) []T {
 	got := (*room)[:0]
 	d.elements(func(tag string) { got = append(got, atom(d, tag)) })
 	*room = got

@@ -237,7 +237,9 @@ func (c *Conn) send(message any) error {
 
 // call sends a request and waits for the reply. With stream the result is given to it, in the reading goroutine,
 // and nil is returned; an error of it ends the connection.
-func (c *Conn) call(ctx context.Context, method string, params any, stream func(*Decoder) error) (json.RawMessage, error) {
+func (c *Conn) call(
+	ctx context.Context, method string, params any, stream func(*Decoder) error,
+) (json.RawMessage, error) {
 	waiting := &call{stream: stream, done: make(chan struct{})}
 	c.mu.Lock()
 	if c.err != nil {

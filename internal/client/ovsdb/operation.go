@@ -95,7 +95,9 @@ func Select(table string, where []Condition, columns ...string) Operation {
 
 // Wait makes the transaction fail with "timed out" unless within timeout the named columns of the rows that match
 // where are the given rows (until "==") or are not ("!="). A timeout of 0 checks once.
-func Wait(table string, where []Condition, columns []string, until string, rows []Columns, timeout time.Duration) Operation {
+func Wait(
+	table string, where []Condition, columns []string, until string, rows []Columns, timeout time.Duration,
+) Operation {
 	o := operation("wait", table, false)
 	o.members["where"], o.members["columns"], o.members["until"] = conditions(where), columns, until
 	o.members["rows"], o.members["timeout"] = rows, timeout.Milliseconds()
@@ -277,7 +279,9 @@ func (c *Conn) Transact(ctx context.Context, database string, operations ...Oper
 }
 
 // Select reads the rows of a table that match where, all if there is none.
-func (c *Conn) Select(ctx context.Context, database, table string, where []Condition, columns ...string) ([]Selected, error) {
+func (c *Conn) Select(
+	ctx context.Context, database, table string, where []Condition, columns ...string,
+) ([]Selected, error) {
 	results, err := c.Transact(ctx, database, Select(table, where, columns...))
 	if err != nil {
 		return nil, err

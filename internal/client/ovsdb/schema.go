@@ -37,7 +37,8 @@ func (t *columnType) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &full); err != nil {
 		return fmt.Errorf("column type: %w", err)
 	}
-	*t = columnType{key: string(full.Key), value: string(full.Value), optional: full.Min != nil && *full.Min == 0}
+	*t = columnType{key: string(full.Key), value: string(full.Value)}
+	t.optional = full.Min != nil && *full.Min == 0
 	switch max := full.Max.(type) {
 	case string: // "unlimited"
 		t.many = true

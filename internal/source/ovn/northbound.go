@@ -118,7 +118,8 @@ func (n *Northbound) logicalSwitch(id ovsdb.UUID) *ovn.LogicalSwitch {
 	if row == nil {
 		return nil
 	}
-	return &ovn.LogicalSwitch{UUID: id.String(), Name: row.Name, NetworkName: row.ExternalIDs.Get("neutron:network_name")}
+	return &ovn.LogicalSwitch{UUID: id.String(), Name: row.Name,
+		NetworkName: row.ExternalIDs.Get("neutron:network_name")}
 }
 
 func (n *Northbound) updateRouters() {

@@ -156,7 +156,8 @@ func (s *Source) followRemote(ctx context.Context, before string) string {
 	err := s.readLocal()
 	now := s.remote
 	if err == nil && now == "" && s.central == nil {
-		s.noCentral = errors.New("no Northbound database is configured, and the switch's external_ids:ovn-nb-remote names none")
+		s.noCentral = errors.New("no Northbound database is configured, " +
+			"and the switch's external_ids:ovn-nb-remote names none")
 	}
 	s.mu.Unlock()
 	if err != nil || now == "" || now == before {

@@ -106,7 +106,8 @@ func (l list) source() ([]byte, error) {
 	fmt.Fprintf(&b, "// Code generated from columns.txt by go generate. DO NOT EDIT.\n\npackage %s\n\n", l.pkg)
 	fmt.Fprintf(&b, "import \"ovnbgp/internal/client/ovsdb\"\n\n")
 	fmt.Fprintf(&b, "// Database is the name of the schema.\nconst Database = %q\n\n", l.database)
-	fmt.Fprintf(&b, "// Tables are the tables we read; an ovsdb.Client fills those that its server has.\ntype Tables struct {\n")
+	fmt.Fprintf(&b, "// Tables are the tables we read; an ovsdb.Client fills those that its server has.\n")
+	fmt.Fprintf(&b, "type Tables struct {\n")
 	for _, t := range l.tables {
 		fmt.Fprintf(&b, "%s *ovsdb.Table[%s]\n", goName(t.name), goName(t.name))
 	}
@@ -122,7 +123,8 @@ func (l list) source() ([]byte, error) {
 		}
 		fmt.Fprintf(&b, "),\n")
 	}
-	fmt.Fprintf(&b, "}\n}\n\n// Stores returns all tables.\nfunc (t *Tables) Stores() []ovsdb.Store {\nreturn []ovsdb.Store{\n")
+	fmt.Fprintf(&b, "}\n}\n\n// Stores returns all tables.\n")
+	fmt.Fprintf(&b, "func (t *Tables) Stores() []ovsdb.Store {\nreturn []ovsdb.Store{\n")
 	for _, t := range l.tables {
 		fmt.Fprintf(&b, "t.%s,\n", goName(t.name))
 	}
