@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"ovnbgp/internal/client/ovsdb"
 )
@@ -153,6 +154,21 @@ func (c *Cloud) commit(ctx context.Context, ops ...ovsdb.Operation) error {
 		return err
 	}
 	return c.save()
+}
+
+// pause lets pass what Neutron needs between two transactions. Agents meet the states between, so a lab must have them;
+// without a fabric nobody looks.
+func (c *Cloud) pause(ctx context.Context, d time.Duration) error {
+	if c.fabric == nil {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
 }
 
 // newID is a random UUID as Neutron makes them.

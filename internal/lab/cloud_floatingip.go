@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"time"
 
 	"ovnbgp/internal/client/ovsdb"
 )
@@ -56,7 +57,7 @@ func (c *Cloud) CreateFloatingIP(_ context.Context, network string, address neti
 }
 
 // Associate gives a floating IP to a port's first IPv4 address. One that another port has is disassociated first, in
-// a transaction of its own.
+// a transaction of its own some 100 ms before.
 func (c *Cloud) Associate(ctx context.Context, address, port string) error {
 	fip, err := c.FloatingIP(address)
 	if err != nil {
@@ -66,6 +67,9 @@ func (c *Cloud) Associate(ctx context.Context, address, port string) error {
 		if err := c.Disassociate(ctx, address); err != nil {
 			return err
 		}
+		if err := c.pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
 	}
 	ops, err := c.associate(ctx, fip, port)
 	if err != nil {
@@ -73,6 +77,9 @@ func (c *Cloud) Associate(ctx context.Context, address, port string) error {
 	}
 	if err := c.commit(ctx, ops...); err != nil {
 		return fmt.Errorf("associate floating IP %s with %s: %w", address, port, err)
+	}
+	if err := c.pause(ctx, 80*time.Millisecond); err != nil {
+		return err
 	}
 	if err := c.vipFloatingIP(ctx, c.state.Ports[port]); err != nil {
 		return err

@@ -236,15 +236,21 @@ func (c *Cloud) up(ctx context.Context, p *Port) (bool, error) {
 	return up.Or(false), err
 }
 
-// portUp is Neutron's answer to up=true, in its order: the floating IP's MAC, a revision, the host.
+// portUp is Neutron's answer to up=true, in its order and at its pace: the floating IP's MAC, a revision, the host.
 func (c *Cloud) portUp(ctx context.Context, p *Port) error {
 	if p.FloatingIP != "" {
 		if err := c.distribute(ctx, c.state.FloatingIPs[p.FloatingIP]); err != nil {
 			return err
 		}
 	}
+	if err := c.pause(ctx, 120*time.Millisecond); err != nil {
+		return err
+	}
 	p.Revision++
 	if err := c.transact(ctx, setRevision("Logical_Switch_Port", lsp(p.ID), p.Revision)); err != nil {
+		return err
+	}
+	if err := c.pause(ctx, 30*time.Millisecond); err != nil {
 		return err
 	}
 	p.HostID = p.Host
@@ -254,6 +260,9 @@ func (c *Cloud) portUp(ctx context.Context, p *Port) error {
 
 // portDown is Neutron's answer to up=false. requested-chassis stays.
 func (c *Cloud) portDown(ctx context.Context, p *Port) error {
+	if err := c.pause(ctx, 100*time.Millisecond); err != nil {
+		return err
+	}
 	p.Revision++
 	if err := c.transact(ctx, setRevision("Logical_Switch_Port", lsp(p.ID), p.Revision)); err != nil {
 		return err

@@ -80,16 +80,12 @@ func (c *Cloud) startVM(ctx context.Context, port, node string) (*VM, error) {
 
 // startBanner starts the banner server in a new network namespace on the node, which dies with it.
 func startBanner(n Node, name string) (int, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return 0, err
-	}
 	log, err := os.OpenFile(n.Path("/var/log/ovnbgp/vm-"+name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return 0, err
 	}
 	defer log.Close()
-	cmd := exec.Command(self, "lab", "banner", name)
+	cmd := exec.Command(n.Program, "lab", "banner", name)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := n.inside(func() error {

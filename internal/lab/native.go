@@ -25,7 +25,8 @@ type NativeOptions struct {
 	Agent bool
 	// AgentConfig is appended to the configuration file that NativeUp writes for the agents.
 	AgentConfig string
-	// Program is the ovnbgp whose agent is started; "" is the running program. Tests are another one.
+	// Program is the ovnbgp that agents and virtual machines run; "" is the running program. It is kept with the fabric:
+	// whoever opens that, a test too, starts the same one.
 	Program string
 }
 
@@ -35,7 +36,7 @@ const stateDir = "/run/ovnbgp-lab"
 // Fabric is a lab that is up.
 type Fabric struct {
 	Topology Topology
-	program  string // of the agents
+	program  string // of agents and virtual machines
 	nodes    map[string]Node
 }
 
@@ -73,6 +74,13 @@ func NativeUp(ctx context.Context, o NativeOptions, out io.Writer) error {
 	if err := limitFiles(); err != nil {
 		return err
 	}
+	if o.Program == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		o.Program = self
+	}
 	start := time.Now()
 	f := &Fabric{Topology: DefaultTopology(), program: o.Program, nodes: map[string]Node{}}
 	for _, s := range f.steps(o) {
@@ -95,8 +103,8 @@ func (f *Fabric) steps(o NativeOptions) []step {
 	steps := []step{
 		{"namespaces of the nodes", f.startNodes},
 		{"links and addresses", func(context.Context) error { return f.wire() }},
+		{"FRR", f.startSpeakers}, // first, so that sessions begin while the rest starts
 		{"OVN databases and northd", f.startCentral},
-		{"FRR", f.startSpeakers},
 		{"Open vSwitch and ovn-controller", f.startSwitches},
 		{"BGP sessions", f.WaitBGP},
 		{"chassis in the Southbound database", f.waitChassis},

@@ -53,20 +53,12 @@ func (n Node) StartAgent() error {
 	if n.AgentPid() != 0 {
 		return fmt.Errorf("node %s: an agent runs already", n.Name)
 	}
-	program := n.Program
-	if program == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return err
-		}
-		program = self
-	}
 	log, err := os.OpenFile(n.Path(agentLog), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return fmt.Errorf("node %s: %w", n.Name, err)
 	}
 	defer log.Close()
-	cmd := exec.Command(program, "agent", "--config-file", AgentConfig)
+	cmd := exec.Command(n.Program, "agent", "--config-file", AgentConfig)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := n.Start(cmd); err != nil {

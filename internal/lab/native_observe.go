@@ -121,9 +121,9 @@ func (f *Fabric) Updates(ctx context.Context) (map[string]int, error) {
 }
 
 // AcceptPrefixes makes the leaf take prefixes of any length from the nodes, not only host routes, or only those again.
-func (f *Fabric) AcceptPrefixes(ctx context.Context, any bool) error {
+func (f *Fabric) AcceptPrefixes(ctx context.Context, all bool) error {
 	no := "no "
-	if any {
+	if all {
 		no = ""
 	}
 	_, err := f.nodes[leafName].Output(ctx, "vtysh", "-c", "configure terminal",

@@ -27,7 +27,7 @@ type Node struct {
 	Pid int
 	// Dir holds the node's private directories; the node's /run is Dir/run, so its sockets can be reached from here.
 	Dir string
-	// Program is the ovnbgp of the node's agent; "" is the running program.
+	// Program is the ovnbgp that the node's agent and virtual machines run.
 	Program string
 }
 
