@@ -156,13 +156,17 @@ func (c *Client) Run(ctx context.Context) error {
 		endpoints := slices.Clone(c.options.Endpoints)
 		rand.Shuffle(len(endpoints), func(i, j int) { endpoints[i], endpoints[j] = endpoints[j], endpoints[i] })
 		for _, endpoint := range endpoints {
+			began := time.Now()
 			synced, err := c.session(ctx, endpoint)
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 			c.options.Logger.Debug("connection lost", "subsystem", "ovsdb", "object", endpoint, "err", err)
 			if synced {
-				backoff = firstBackoff
+				// Not for a server that falls over each time its contents are asked for.
+				if time.Since(began) > longestBackoff {
+					backoff = firstBackoff
+				}
 				break
 			}
 		}

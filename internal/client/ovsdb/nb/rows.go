@@ -210,7 +210,7 @@ type LogicalRouterPort struct {
 	GatewayChassis []ovsdb.UUID           // rows of Gateway_Chassis
 	HAChassisGroup ovsdb.Optional[ovsdb.UUID]
 	Options        ovsdb.Map
-	Status         ovsdb.Map // "hosting-chassis": northd writes it since OVN 23.06
+	Status         ovsdb.Map // "hosting-chassis": northd writes it since OVN 23.09
 	ExternalIDs    ovsdb.Map
 }
 
