@@ -2,11 +2,10 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"ovnbgp/internal/model"
@@ -24,11 +23,11 @@ type judge struct {
 	write    int        // percent of steps that fail
 	siege    bool       // the carriers' creates and updates all fail, nothing else does
 	grace    time.Duration
-	unread   map[string]bool      // carriers whose last read failed
-	carriers []*own               // to see what is missing, without failures
-	places   map[string]place     // where packets for a key must go, as the cloud last said
-	broken   map[string]time.Time // since when a wanted key's carriers are not all there
-	found    []string             // "1: …": the rule and what broke it
+	unread   map[string]bool       // carriers whose last read failed
+	carriers []Applier[model.Node] // to see what is missing, without failures
+	places   map[string]place      // where packets for a key must go, as the cloud last said
+	broken   map[string]time.Time  // since when a wanted key's carriers are not all there
+	found    []string              // "1: …": the rule and what broke it
 	steps    int
 	trace    []string
 }
@@ -97,71 +96,40 @@ func (j *judge) anyUnread() bool {
 	return false
 }
 
-// forwards walks a packet for a key: rule, route, link, neighbour, and the flow by which the answer comes back.
-func (j *judge) forwards(key string) bool {
+// forwards walks a packet for a key to where the cloud last said it must arrive.
+func (j *judge) forwards(v view, key string) bool {
 	to, known := j.places[key]
-	if !known {
-		return false
-	}
-	ip := addressOf(key)
-	device, ok := j.route(ip)
-	if !ok || device != to.device || !j.n.has(device) || !j.n.has(strings.Split(device, ".")[0]) {
-		return false
-	}
-	if mac := j.n.objects[fmt.Sprintf("neighbour %s dev %s", ip, device)]; mac != to.mac {
-		return false
-	}
-	ether := model.EtherIPv4
-	if ip.Is6() {
-		ether = model.EtherIPv6
-	}
-	return j.n.objects[fmt.Sprintf("flow %s in_port=%d %s", to.bridge, to.ofport, ether)] == bridgeMAC(to.bridge)
-}
-
-// route finds the device by the first rule for the address and the longest prefix of that rule's table.
-func (j *judge) route(ip netip.Addr) (device string, ok bool) {
-	prefix := netip.PrefixFrom(ip, ip.BitLen()).String()
-	for _, rule := range j.n.rules {
-		f := strings.Fields(rule)
-		if f[1] != prefix {
-			continue
-		}
-		all := map[bool]string{true: "0.0.0.0/0", false: "::/0"}[ip.Is4()]
-		for _, p := range []string{prefix, all} {
-			if device, ok = j.n.objects["route "+p+" table "+f[3]]; ok {
-				return device, true
-			}
-		}
-		return "", false // the table's end; ours have nothing behind it
-	}
-	return "", false
+	return known && j.n.forwards(v, addressOf(key), to)
 }
 
 // watched is an applier under the judge's eyes, whose reads and writes fail now and then.
 type watched struct {
-	*own
-	j         *judge
-	announcer bool
+	Applier[model.Node]
+	j     *judge
+	told  func(context.Context) ([]string, error) // announcers only
+	pokes chan struct{}
 }
+
+func (w *watched) Pokes() <-chan struct{} { return w.pokes }
 
 func (w *watched) Announced(ctx context.Context) ([]string, error) {
 	if w.j.fails(w.j.read) {
 		return nil, errInjected
 	}
-	return w.own.Announced(ctx)
+	return w.told(ctx)
 }
 
 func (w *watched) Plan(ctx context.Context, want model.Node) ([]plan.Step, error) {
 	failed := w.j.fails(w.j.read)
-	if !w.announcer {
-		w.j.unread[w.name] = failed
+	if w.told == nil {
+		w.j.unread[w.Name()] = failed
 		w.j.clock()
 	}
 	if failed {
-		w.j.trace = append(w.j.trace, "unread "+w.name)
+		w.j.trace = append(w.j.trace, "unread "+w.Name())
 		return nil, errInjected
 	}
-	steps, err := w.own.Plan(ctx, want)
+	steps, err := w.Applier.Plan(ctx, want)
 	for i, s := range steps {
 		steps[i].Do = func(ctx context.Context) error { return w.do(ctx, s) }
 	}
@@ -170,52 +138,56 @@ func (w *watched) Plan(ctx context.Context, want model.Node) ([]plan.Step, error
 
 func (j *judge) fails(percent int) bool { return !j.siege && j.rng.IntN(100) < percent }
 
-// do runs a step and compares what was before with what is after it. A step fails before or after its deed.
+// do runs a step and compares what was before with what is after it.
 func (w *watched) do(ctx context.Context, s plan.Step) error {
 	j := w.j
 	j.steps++
-	before := j.survey()
-	toldBefore := setOf(j.n.told())
-	late := false
-	err := errInjected
-	if !j.fails(j.write) && !(j.siege && !w.announcer && s.Verb != plan.Delete) {
-		err = s.Do(ctx)
-		if late = j.fails(j.write / 2); late {
-			err = errInjected
-		}
-	}
-	j.trace = append(j.trace, fmt.Sprintf("%s %s: %v", w.name, s, err))
+	before := j.n.look()
+	err := w.try(ctx, s)
+	after := j.n.look()
+	j.trace = append(j.trace, fmt.Sprintf("%s %s: %v", w.Name(), s, err))
 	j.clock()
-	if w.announcer && s.Verb != plan.Delete {
-		j.judgeAnnounce(s, before)
+	switch {
+	case w.told != nil && s.Verb == plan.Delete:
+		j.judgeWithdraw(s, setOf(j.n.told(before)))
+	case w.told != nil:
+		j.judgeAnnounce(s, setOf(before.announced()), after)
 	}
-	if w.announcer && s.Verb == plan.Delete {
-		j.judgeWithdraw(s, toldBefore)
-	}
-	for k, forwarded := range before {
-		if forwarded && !j.forwards(k) && slices.Contains(j.n.onNIC(), k) {
+	still := setOf(after.announced())
+	for _, k := range before.announced() {
+		if still[k] && j.forwards(before, k) && !j.forwards(after, k) {
 			j.complain(3, "%s: %s is announced and forwards no more", s, k)
 		}
 	}
 	return err
 }
 
-// survey walks a packet for every key that is there to be announced.
-func (j *judge) survey() map[string]bool {
-	all := map[string]bool{}
-	for _, k := range j.n.onNIC() {
-		all[k] = j.forwards(k)
+// try runs a step, which may fail before its deed, in the middle of it, or after it.
+func (w *watched) try(ctx context.Context, s plan.Step) error {
+	j := w.j
+	switch {
+	case j.siege && w.told == nil && s.Verb != plan.Delete:
+		return errInjected
+	case !j.fails(j.write):
+		return s.Do(ctx)
 	}
-	return all
+	switch j.rng.IntN(3) {
+	case 0:
+		return errInjected
+	case 1:
+		return errors.Join(s.Do(ctx), errInjected)
+	}
+	j.n.kernel.FailCall(1 + j.rng.IntN(3))
+	defer j.n.kernel.FailCall(0)
+	return s.Do(ctx)
 }
 
-func (j *judge) judgeAnnounce(s plan.Step, before map[string]bool) {
+func (j *judge) judgeAnnounce(s plan.Step, before set, now view) {
 	if j.anyUnread() {
 		j.complain(2, "%s while a carrier is unread", s)
 	}
-	for _, k := range j.n.onNIC() {
-		_, was := before[k]
-		if (!was || s.Serves == nil && j.wanted(k)) && !j.forwards(k) {
+	for _, k := range now.announced() {
+		if (!before[k] || s.Serves == nil && j.wanted(k)) && !j.forwards(now, k) {
 			j.complain(1, "%s: %s does not forward", s, k)
 		}
 	}
@@ -235,8 +207,9 @@ func (j *judge) judgeWithdraw(s plan.Step, told set) {
 // judgeAfterGrace says whether something is still announced that does not forward, when nothing could be mended for
 // the grace and nothing else failed.
 func (j *judge) judgeAfterGrace() {
-	for _, k := range j.n.told() {
-		if j.wanted(k) && !j.forwards(k) {
+	v := j.n.look()
+	for _, k := range j.n.told(v) {
+		if j.wanted(k) && !j.forwards(v, k) {
 			j.complain(4, "%s is announced and does not forward, the grace being over", k)
 		}
 	}

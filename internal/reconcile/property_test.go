@@ -65,7 +65,8 @@ func scripts() *rapid.Generator[script] {
 // stage is one play of a script.
 type stage struct {
 	*judge
-	announcers []*own
+	announcers []Announcer[model.Node]
+	watched    []*watched
 	rules      Rules
 	loop       *Loop[desired.Input, model.Node]
 	stop       func()
@@ -81,11 +82,15 @@ func (s *stage) start() {
 		Timers:         Timers{CarrierGrace: grace},
 		Guard:          Guard{Window: 20 * time.Second, Percent: 50, Min: 3, Hold: time.Minute},
 	}
+	s.carriers, s.announcers = s.n.appliers()
+	s.watched = nil
 	for _, c := range s.carriers {
-		o.Carriers = append(o.Carriers, &watched{own: c, j: s.judge})
+		w := &watched{Applier: c, j: s.judge, pokes: make(chan struct{}, 1000)}
+		o.Carriers, s.watched = append(o.Carriers, w), append(s.watched, w)
 	}
 	for _, a := range s.announcers {
-		o.Announcers = append(o.Announcers, &watched{own: a, j: s.judge, announcer: true})
+		w := &watched{Applier: a, j: s.judge, pokes: make(chan struct{}, 1000), told: a.Announced}
+		o.Announcers, s.watched = append(o.Announcers, w), append(s.watched, w)
 	}
 	s.loop = New(o)
 	s.loop.jitter = func(d time.Duration) time.Duration { return d }
@@ -113,7 +118,7 @@ func (s *stage) perform(a act) {
 			m.net = (m.net + 1) % len(networks())
 		}
 	case actStranger:
-		s.stranger(a.A)
+		s.trace = append(s.trace, "-- deletes "+s.n.stranger(a.A))
 	case actFailures:
 		s.read, s.write = a.A%50, a.B%50
 	case actSiege:
@@ -131,7 +136,7 @@ func (s *stage) perform(a act) {
 		s.stop()
 		s.start()
 	case actDaemon:
-		s.n.remove("leak")
+		s.n.leak = false
 	}
 	s.look()
 	s.pokeAll()
@@ -140,29 +145,17 @@ func (s *stage) perform(a act) {
 
 func (s *stage) pokeAll() {
 	s.c.pokes <- struct{}{}
-	for _, o := range slices.Concat(s.carriers, s.announcers) {
-		o.pokes <- struct{}{}
-	}
-}
-
-// stranger deletes one of our objects.
-func (s *stage) stranger(number int) {
-	var names []string
-	for name := range s.n.objects {
-		names = append(names, name)
-	}
-	if len(names) > 0 {
-		slices.Sort(names)
-		s.n.remove(names[number%len(names)])
+	for _, w := range s.watched {
+		w.pokes <- struct{}{}
 	}
 }
 
 // besiege lets nothing be mended until the grace is over, and everything else work.
 func (s *stage) besiege(a act) {
 	s.siege = true
-	s.stranger(a.A)
+	s.trace = append(s.trace, "-- deletes "+s.n.stranger(a.A))
 	if a.B%2 == 1 {
-		s.n.remove("leak")
+		s.n.leak = false
 	}
 	s.look()
 	s.pokeAll()
@@ -197,37 +190,38 @@ func (s *stage) settle() {
 // judgeEnd expects the node to be as wanted, every announcement to forward, and the loop to be idle.
 func (s *stage) judgeEnd() {
 	want := s.want()
-	for _, o := range slices.Concat(s.carriers, s.announcers) {
-		steps, _ := o.Plan(context.Background(), want)
+	for _, w := range s.watched {
+		steps, _ := w.Applier.Plan(context.Background(), want)
 		for _, step := range steps {
 			s.complain(0, "not converged: %s", step)
 		}
 	}
-	if told := s.n.told(); !slices.Equal(told, slices.Sorted(slices.Values(want.Keys()))) {
+	v := s.n.look()
+	told := s.n.told(v)
+	if !slices.Equal(told, slices.Sorted(slices.Values(want.Keys()))) {
 		s.complain(0, "not converged: %v is announced, %v is wanted", told, want.Keys())
 	}
-	for _, k := range s.n.told() {
-		if !s.forwards(k) {
+	for _, k := range told {
+		if !s.forwards(v, k) {
 			s.complain(0, "not converged: %s does not forward", k)
 		}
 	}
-	steps, writes := s.steps, s.n.writes
+	steps, writes := s.steps, s.n.writes()
 	s.pokeAll()
 	s.pass(time.Minute)
-	if s.steps != steps || s.n.writes != writes {
-		s.complain(0, "not idle: %d steps, %d writes", s.steps-steps, s.n.writes-writes)
+	if s.steps != steps || s.n.writes() != writes {
+		s.complain(0, "not idle: %d steps, %d writes", s.steps-steps, s.n.writes()-writes)
 	}
 }
 
 // run plays a script under the given rules and returns what the judge found, and what happened.
 func run(t *testing.T, sc script, rules Rules) (found, trace []string) {
 	synctest.Test(t, func(*testing.T) {
-		n := newNode()
-		carriers, announcers := n.appliers()
-		j := &judge{n: n, c: newCloud(sc.States), rng: rand.New(rand.NewPCG(sc.Seed, 1)), grace: grace,
-			unread: map[string]bool{}, carriers: carriers, places: map[string]place{}, broken: map[string]time.Time{}}
+		j := &judge{n: newNode(), c: newCloud(sc.States), rng: rand.New(rand.NewPCG(sc.Seed, 1)), grace: grace,
+			unread: map[string]bool{}, places: map[string]place{}, broken: map[string]time.Time{}}
 		j.c.sync = j.sync
-		s := &stage{judge: j, announcers: announcers, rules: rules}
+		s := &stage{judge: j, rules: rules}
+		s.carriers, _ = s.n.appliers()
 		s.look()
 		s.start()
 		for _, a := range sc.Acts {
