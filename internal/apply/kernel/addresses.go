@@ -40,18 +40,21 @@ func (c *Carriers) planAddresses(s *steps, v *view, want model.Node) {
 	for d := range plan.Diff(wanted, have) {
 		switch {
 		case d.Have == nil:
-			s.add(plan.Create, d.Key, d.Want.Why, d.Want.Serves, addAddress(c.k, d.Want.Prefix, d.Want.Device))
+			s.add(plan.Create, d.Key, d.Want.Why, d.Want.Serves, addAddress(c.k, v.device, d.Want.Prefix, d.Want.Device))
 		case d.Want == nil:
 			s.add(plan.Delete, d.Key, unwanted, nil, func(context.Context) error { return c.k.AddrDel(*d.Have) })
 		}
 	}
 }
 
+// finder finds a link when a step runs.
+type finder func(context.Context, Kernel, string) (netlink.Link, error)
+
 // addAddress adds an address; an IPv6 one without duplicate address detection, since it must be usable at once and
 // the same on many nodes.
-func addAddress(k Kernel, p netip.Prefix, dev string) func(context.Context) error {
+func addAddress(k Kernel, find finder, p netip.Prefix, dev string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		l, err := device(ctx, k, dev)
+		l, err := find(ctx, k, dev)
 		if err != nil {
 			return err
 		}
@@ -72,7 +75,10 @@ func (c *Carriers) planSysctls(s *steps, v *view, want model.Node) {
 		path := []string{"net", fmt.Sprintf("ipv%d", w.Family), "conf", w.Device, w.Name}
 		text := netlink.SysctlKey(path...) + "=" + w.Value
 		do := func(context.Context) error { return c.k.SetSysctl(w.Value, path...) }
-		if w.Required {
+		switch {
+		case v.unfit[w.Device] != "":
+			do = fails("%s", v.unfit[w.Device])
+		case w.Required:
 			do = fails("it is not so, and not ours to set: run \"sysctl -w %s\" and keep it in /etc/sysctl.d", text)
 		}
 		s.add(plan.Update, "sysctl "+text, w.Why, w.Serves, do)

@@ -102,7 +102,7 @@ func (a *Announcements) Plan(ctx context.Context, want model.Node) ([]plan.Step,
 }
 
 func (a *Announcements) announce(s *steps, w model.Announcement) {
-	do := addAddress(a.k, w.Prefix, a.vrf.Device)
+	do := addAddress(a.k, device, w.Prefix, a.vrf.Device)
 	if !w.Prefix.IsSingleIP() {
 		do = fails("only the address of a host can be announced by an address on %s", a.vrf.Device)
 	}

@@ -29,8 +29,8 @@ func (c *Carriers) Reread(context.Context) error {
 	return nil
 }
 
-// Plan compares. Links come before what is on them, and rules last: they lead packets to what must be there by then.
-// Deletes come the other way round.
+// Plan compares. Links come before what is on them, neighbours before the routes that lead to them, and rules last:
+// they lead packets to what must be there by then. Deletes come the other way round.
 //
 // It refuses to plan, with an error that names the command, when a VRF or its device stands there under another name
 // or table: moving announced addresses from one to the other would withdraw them.
@@ -72,7 +72,7 @@ func (c *Carriers) read(ctx context.Context, want model.Node) (*view, error) {
 
 func (c *Carriers) plan(v *view, want model.Node) []plan.Step {
 	kinds := []func(*steps, *view, model.Node){
-		c.planLinks, c.planSysctls, c.planAddresses, c.planRoutes, c.planNeighbors, c.planProxies, c.planRules,
+		c.planLinks, c.planSysctls, c.planAddresses, c.planNeighbors, c.planProxies, c.planRoutes, c.planRules,
 	}
 	var all steps
 	var deletes []plan.Step

@@ -9,7 +9,9 @@ package kernel
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/netip"
 
 	"ovnbgp/internal/client/netlink"
 	"ovnbgp/internal/model"
@@ -61,6 +63,15 @@ func device(ctx context.Context, k Kernel, name string) (netlink.Link, error) {
 	return l, nil
 }
 
+// device finds a wanted link when a step runs. Nothing is put on one that is not what is wanted: it might lead packets
+// into another network.
+func (v *view) device(ctx context.Context, k Kernel, name string) (netlink.Link, error) {
+	if why := v.unfit[name]; why != "" {
+		return netlink.Link{}, errors.New(why)
+	}
+	return device(ctx, k, name)
+}
+
 // fails is the deed of a step that cannot be done, for the reason given.
 func fails(format string, args ...any) func(context.Context) error {
 	err := fmt.Errorf(format, args...)
@@ -77,13 +88,24 @@ type view struct {
 	// a mark are adopted in and on these.
 	tables  map[uint32]bool
 	devices map[int]bool
-	// doomed are the indexes of links that the plan deletes.
+	// doomed are the indexes of links that the plan deletes, unfit the names of those that are not what is wanted under
+	// their name, with the reason.
 	doomed map[int]bool
+	unfit  map[string]string
+	// gateways are the next hops of routes.
+	gateways map[hop]bool
+}
+
+// hop is an address behind a link.
+type hop struct {
+	link int
+	ip   netip.Addr
 }
 
 func newView(a netlink.Actual, want model.Node) *view {
 	v := &view{Actual: a, vrf: want.VRF.Name, byName: map[string]netlink.Link{}, names: map[int]string{},
-		tables: map[uint32]bool{}, devices: map[int]bool{}, doomed: map[int]bool{}}
+		tables: map[uint32]bool{}, devices: map[int]bool{}, doomed: map[int]bool{}, unfit: map[string]string{},
+		gateways: map[hop]bool{}}
 	for _, l := range a.Links {
 		v.byName[l.Name] = l
 		v.names[l.Index] = l.Name
@@ -92,6 +114,11 @@ func newView(a netlink.Actual, want model.Node) *view {
 		v.tables[b.Table] = true
 		if l, ok := v.byName[b.Name]; ok {
 			v.devices[l.Index] = true
+		}
+	}
+	for _, r := range a.Routes {
+		if r.Gateway.IsValid() {
+			v.gateways[hop{r.LinkIndex, r.Gateway}] = true
 		}
 	}
 	v.formerBridges(want.VRF.Device)

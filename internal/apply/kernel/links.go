@@ -80,7 +80,8 @@ func (c *Carriers) planLink(s *steps, v *view, w model.Link) {
 		s.add(plan.Create, object, w.Why, w.Serves, c.create(w))
 		return
 	case have.Kind != string(w.Kind):
-		s.add(plan.Create, object, w.Why, w.Serves, fails("a device of that name and kind %q is in the way", have.Kind))
+		v.unfit[w.Name] = fmt.Sprintf("a device of that name and kind %q is in the way", have.Kind)
+		s.add(plan.Create, object, w.Why, w.Serves, fails("%s", v.unfit[w.Name]))
 		return
 	case w.Kind == model.LinkVLAN && (have.VLAN != w.VLAN || v.names[have.Parent] != w.Parent):
 		c.replaceVLAN(s, v, w, have)
@@ -92,8 +93,9 @@ func (c *Carriers) planLink(s *steps, v *view, w model.Link) {
 	if !have.AdminUp {
 		s.add(plan.Update, "link "+w.Name+" up", w.Why, w.Serves, c.setUp(w.Name))
 	}
-	// An operator's alias is left alone. A VLAN device made by another is used, not taken.
-	if have.Alias == "" && (w.Kind == model.LinkVRF || w.Kind == model.LinkDummy) {
+	// Another's alias is left alone. A VLAN device is used, and taken only when it is known for ours by an address.
+	mayMark := w.Kind == model.LinkVRF || w.Kind == model.LinkDummy || w.Kind == model.LinkVLAN && v.ownedLink(have)
+	if have.Alias == "" && mayMark {
 		s.add(plan.Adopt, object, w.Why, w.Serves, func(ctx context.Context) error {
 			l, err := device(ctx, c.k, w.Name)
 			if err != nil {
@@ -108,6 +110,7 @@ func (c *Carriers) planLink(s *steps, v *view, w model.Link) {
 // while the old device is there.
 func (c *Carriers) replaceVLAN(s *steps, v *view, w model.Link, have netlink.Link) {
 	what := fmt.Sprintf("%s has tag %d on %s", have.Name, have.VLAN, v.name(have.Parent))
+	v.unfit[w.Name] = what
 	if !v.ownedLink(have) {
 		s.add(plan.Create, linkText(w), w.Why, w.Serves, fails("%s and is not ours to delete", what))
 		return

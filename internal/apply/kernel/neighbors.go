@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"ovnbgp/internal/client/netlink"
@@ -45,22 +44,22 @@ func (c *Carriers) planNeighbors(s *steps, v *view, want model.Node) {
 		object := neighborText(w)
 		switch {
 		case d.Have == nil:
-			s.add(plan.Create, object, w.Why, w.Serves, c.writeNeighbor(w))
+			s.add(plan.Create, object, w.Why, w.Serves, c.writeNeighbor(v, w))
 		case !v.ownedNeighbor(*d.Have) && d.Have.MAC == w.MAC: // another's, and as it should be
 		case !v.ownedNeighbor(*d.Have):
 			s.add(plan.Update, object, w.Why, w.Serves, fails("another's is in the way: %s proto %d",
 				d.Have.Text(v.name), d.Have.Protocol))
 		case d.Have.MAC != w.MAC:
-			s.add(plan.Update, object, w.Why, w.Serves, c.writeNeighbor(w))
+			s.add(plan.Update, object, w.Why, w.Serves, c.writeNeighbor(v, w))
 		case d.Have.Protocol != model.Protocol:
-			s.add(plan.Adopt, object, w.Why, w.Serves, c.writeNeighbor(w))
+			s.add(plan.Adopt, object, w.Why, w.Serves, c.writeNeighbor(v, w))
 		}
 	}
 }
 
-func (c *Carriers) writeNeighbor(w model.Neighbor) func(context.Context) error {
+func (c *Carriers) writeNeighbor(v *view, w model.Neighbor) func(context.Context) error {
 	return func(ctx context.Context) error {
-		l, err := device(ctx, c.k, w.Device)
+		l, err := v.device(ctx, c.k, w.Device)
 		if err != nil {
 			return err
 		}
@@ -71,8 +70,7 @@ func (c *Carriers) writeNeighbor(w model.Neighbor) func(context.Context) error {
 // deleteNeighbor plans a delete. One that is a gateway of routes serves what they lead to.
 func (c *Carriers) deleteNeighbor(s *steps, v *view, n netlink.Neighbor) {
 	serves := v.servedBy(netip.PrefixFrom(n.IP, n.IP.BitLen()))
-	isGateway := func(r netlink.Route) bool { return r.LinkIndex == n.LinkIndex && r.Gateway == n.IP }
-	if slices.ContainsFunc(v.Routes, isGateway) {
+	if v.gateways[hop{n.LinkIndex, n.IP}] {
 		serves = nil
 	}
 	object := neighborText(model.Neighbor{IP: n.IP, MAC: n.MAC, Device: v.name(n.LinkIndex)})
@@ -92,18 +90,18 @@ func (c *Carriers) planProxies(s *steps, v *view, want model.Node) {
 		object := "proxy " + d.Key
 		switch {
 		case d.Have == nil:
-			s.add(plan.Create, object, d.Want.Why, d.Want.Serves, c.writeProxy(*d.Want))
+			s.add(plan.Create, object, d.Want.Why, d.Want.Serves, c.writeProxy(v, *d.Want))
 		case d.Want == nil && v.ownedNeighbor(*d.Have):
 			s.add(plan.Delete, object, unwanted, nil, func(context.Context) error { return c.k.ProxyDel(*d.Have) })
 		case d.Want != nil && v.ownedNeighbor(*d.Have) && d.Have.Protocol != model.Protocol:
-			s.add(plan.Adopt, object, d.Want.Why, d.Want.Serves, c.writeProxy(*d.Want))
+			s.add(plan.Adopt, object, d.Want.Why, d.Want.Serves, c.writeProxy(v, *d.Want))
 		}
 	}
 }
 
-func (c *Carriers) writeProxy(w model.Proxy) func(context.Context) error {
+func (c *Carriers) writeProxy(v *view, w model.Proxy) func(context.Context) error {
 	return func(ctx context.Context) error {
-		l, err := device(ctx, c.k, w.Device)
+		l, err := v.device(ctx, c.k, w.Device)
 		if err != nil {
 			return err
 		}

@@ -79,11 +79,11 @@ func (c *Carriers) planRoutes(s *steps, v *view, want model.Node) {
 			s.add(plan.Create, object, d.Want.Why, d.Want.Serves,
 				fails("another's is in the way: %s", blocker.Text(v.name)))
 		case d.Have == nil:
-			s.add(plan.Create, object, d.Want.Why, d.Want.Serves, c.writeRoute(*d.Want, c.k.RouteAdd))
+			s.add(plan.Create, object, d.Want.Why, d.Want.Serves, c.writeRoute(v, *d.Want, c.k.RouteAdd))
 		case !sameRoute(v, *d.Have, *d.Want):
-			s.add(plan.Update, object, d.Want.Why, d.Want.Serves, c.writeRoute(*d.Want, c.k.RouteReplace))
+			s.add(plan.Update, object, d.Want.Why, d.Want.Serves, c.writeRoute(v, *d.Want, c.k.RouteReplace))
 		case d.Have.Protocol != model.Protocol:
-			s.add(plan.Adopt, object, d.Want.Why, d.Want.Serves, c.writeRoute(*d.Want, c.k.RouteReplace))
+			s.add(plan.Adopt, object, d.Want.Why, d.Want.Serves, c.writeRoute(v, *d.Want, c.k.RouteReplace))
 		}
 	}
 }
@@ -95,9 +95,9 @@ func sameRoute(v *view, have netlink.Route, w model.Route) bool {
 	return have == r && v.names[have.LinkIndex] == w.Device
 }
 
-func (c *Carriers) writeRoute(w model.Route, write func(netlink.Route) error) func(context.Context) error {
+func (c *Carriers) writeRoute(v *view, w model.Route, write func(netlink.Route) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		l, err := device(ctx, c.k, w.Device)
+		l, err := v.device(ctx, c.k, w.Device)
 		if err != nil {
 			return err
 		}

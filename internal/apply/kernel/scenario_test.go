@@ -1,0 +1,220 @@
+package kernel_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ovnbgp/internal/apply/kernel"
+	"ovnbgp/internal/client/netlink"
+	fakekernel "ovnbgp/internal/fake/kernel"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/plan"
+)
+
+func TestScenarios(t *testing.T) {
+	for _, sc := range scenarios() {
+		t.Run(sc.name, func(t *testing.T) {
+			k := fakekernel.New()
+			sc.before(t, k)
+			var b strings.Builder
+			fmt.Fprintf(&b, "== before\n%s", k)
+			for i, want := range sc.states {
+				fmt.Fprintf(&b, "== steps to state %d\n%s== state %d\n", i+1, converge(t, k, want), i+1)
+				b.WriteString(k.String())
+				writes := k.Writes()
+				if text, errs := round(t.Context(), k, want); text != "" || errs != nil || k.Writes() != writes {
+					t.Errorf("a second round does something: %s%v", text, errs)
+				}
+			}
+			golden(t, sc.name, b.String())
+		})
+	}
+}
+
+// Every call of every scenario fails once; what is there in the end must be the same.
+func TestScenariosConvergeAfterAnyFailure(t *testing.T) {
+	for _, sc := range scenarios() {
+		t.Run(sc.name, func(t *testing.T) {
+			for i, want := range sc.states {
+				upTo := func(failAt int) (calls []string, state string) {
+					k := fakekernel.New()
+					sc.before(t, k)
+					for _, earlier := range sc.states[:i] {
+						converge(t, k, earlier)
+					}
+					k.FailCall(failAt)
+					converge(t, k, want)
+					calls = k.Calls()
+					k.FailCall(0)
+					return calls, k.String()
+				}
+				calls, clean := upTo(0)
+				for n, call := range calls {
+					if _, state := upTo(n + 1); state != clean {
+						t.Errorf("state %d after %q failed (-clean +this):\n%s", i+1, call, cmp.Diff(clean, state))
+					}
+				}
+			}
+		})
+	}
+}
+
+// An object that keeps failing stops no other.
+func TestOneFailingObjectStopsNoOther(t *testing.T) {
+	k := fakekernel.New()
+	bridge(t, k)
+	k.Fail("route 203.0.113.11/32", false)
+	for range 3 {
+		round(t.Context(), k, g3())
+	}
+	state := k.String()
+	for _, line := range []string{"route 2001:db8:1::11/128 dev br-ex table 201", "rule 32000: to 198.51.100.21/32 lookup 201",
+		"address 198.51.100.21/32 dev bgp-nic"} {
+		if !strings.Contains(state, line) {
+			t.Errorf("%q is not there:\n%s", line, state)
+		}
+	}
+	steps, err := kernel.NewCarriers(k).Plan(t.Context(), g3())
+	must(t, err)
+	if len(steps) != 1 || !slices.Equal(steps[0].Serves, []string{"bgp-vrf 203.0.113.11/32"}) {
+		t.Errorf("left to do: %v", steps)
+	}
+	if err := steps[0].Do(t.Context()); err == nil || !strings.Contains(err.Error(), "route 203.0.113.11/32 dev br-ex table 201") {
+		t.Errorf("the error does not name the object: %v", err)
+	}
+	k.Fail("", false)
+	converge(t, k, g3())
+}
+
+// foreign fills a kernel with objects of others, next to everything we look at.
+func foreign(t *testing.T, k *fakekernel.Kernel) {
+	br := k.AddBridge("br-ex", brMAC)
+	eth := k.AddBridge("br-other", "02:aa:bb:cc:dd:02")
+	must(t, k.LinkAdd(netlink.Link{Name: "tenant", Kind: "vrf", Table: 77}),
+		k.LinkAdd(netlink.Link{Name: "dummy0", Kind: "dummy"}),
+		k.LinkAdd(netlink.Link{Name: "br-ex.55", Kind: "vlan", Parent: br.Index, VLAN: 55}), // no address of ours on it
+		k.LinkAdd(netlink.Link{Name: "mgmt", Kind: "vlan", Parent: br.Index, VLAN: 56}))
+	for _, n := range []string{"tenant", "dummy0", "br-ex.55", "mgmt"} {
+		must(t, k.LinkSetUp(link(t, k, n)))
+	}
+	for _, a := range []struct {
+		dev, prefix string
+	}{
+		{"br-ex", "192.0.2.5/24"}, {"br-ex", "192.0.2.6/32"}, {"br-ex", "169.254.9.1/16"}, {"br-other", "169.254.1.1/32"},
+		{"br-other", "fd53:d91e:400:7f17::1:1/128"}, {"dummy0", "203.0.113.9/32"}, {"mgmt", "192.0.2.7/32"},
+	} {
+		must(t, k.AddrReplace(netlink.Addr{LinkIndex: link(t, k, a.dev).Index, Prefix: netip.MustParsePrefix(a.prefix)}))
+	}
+	for _, r := range []netlink.Route{
+		{Table: 201, Dst: netip.MustParsePrefix("192.0.2.0/24"), Protocol: netlink.ProtoStatic},
+		{Table: 201, Dst: netip.MustParsePrefix("192.0.2.0/24"), Protocol: 186, Metric: 20},
+		{Table: 254, Dst: netip.MustParsePrefix("0.0.0.0/0"), Protocol: netlink.ProtoBoot},
+		{Table: 77, Dst: netip.MustParsePrefix("10.0.0.0/8"), Protocol: netlink.ProtoBoot},
+		{Table: 10, Dst: netip.MustParsePrefix("10.0.0.0/8"), Protocol: 186},
+	} {
+		r.LinkIndex, r.Type = eth.Index, netlink.TypeUnicast
+		must(t, k.RouteAdd(r))
+	}
+	for _, r := range []netlink.Rule{
+		{Family: netlink.IPv4, Priority: 32000, Dst: netip.MustParsePrefix("10.1.0.0/16"), Table: 77},
+		{Family: netlink.IPv4, Priority: 100, Dst: netip.MustParsePrefix("10.1.0.0/16"), Table: 201},
+		{Family: netlink.IPv4, Priority: 32000, Dst: netip.MustParsePrefix("10.1.0.0/16"), Table: 201, Extra: "0010=07 "},
+		{Family: netlink.IPv4, Priority: 32000, Table: 201},
+		{Family: netlink.IPv4, Priority: 1000, Protocol: netlink.ProtoKernel, Extra: "0013=01 "},
+	} {
+		must(t, k.RuleAdd(r))
+	}
+	ip := netip.MustParseAddr
+	must(t, k.NeighReplace(netlink.Neighbor{LinkIndex: eth.Index, IP: ip("192.0.2.1"), MAC: brMAC}),
+		k.NeighReplace(netlink.Neighbor{LinkIndex: br.Index, IP: ip("192.0.2.1"), MAC: brMAC, Protocol: 186}),
+		k.ProxyAdd(netlink.Neighbor{LinkIndex: eth.Index, IP: ip("2001:db8:9::")}),
+		k.ProxyAdd(netlink.Neighbor{LinkIndex: br.Index, IP: ip("2001:db8:9::"), Protocol: 186}))
+}
+
+func TestForeignObjectsSurvive(t *testing.T) {
+	k := fakekernel.New()
+	foreign(t, k)
+	before := k.String()
+	survive := func(when string) {
+		t.Helper()
+		now := strings.Split(k.String(), "\n")
+		for line := range strings.Lines(before) {
+			if !slices.Contains(now, strings.TrimSuffix(line, "\n")) {
+				t.Errorf("%s: gone is %s", when, line)
+			}
+		}
+	}
+	for _, want := range []model.Node{g3(), g13(), empty()} {
+		converge(t, k, want)
+		survive("converged")
+	}
+	cleanUp(t, k)
+	survive("cleaned up")
+	// Settings are never set back.
+	after := slices.DeleteFunc(strings.Split(k.String(), "\n"), func(l string) bool { return strings.HasPrefix(l, "sysctl") })
+	if diff := cmp.Diff(before, strings.Join(after, "\n")); diff != "" {
+		t.Errorf("something of ours is left (-before +after):\n%s", diff)
+	}
+}
+
+func TestForeignAddressesOnAnotherDeviceSurviveAnnouncements(t *testing.T) {
+	k := fakekernel.New()
+	foreign(t, k)
+	converge(t, k, base())
+	nic := link(t, k, "bgp-nic")
+	ll := netlink.Addr{LinkIndex: nic.Index, Prefix: netip.MustParsePrefix("fe80::1/128")}
+	ll4 := netlink.Addr{LinkIndex: nic.Index, Prefix: netip.MustParsePrefix("169.254.8.8/32")}
+	net := netlink.Addr{LinkIndex: nic.Index, Prefix: netip.MustParsePrefix("203.0.113.77/24")}
+	stray := netlink.Addr{LinkIndex: nic.Index, Prefix: netip.MustParsePrefix("203.0.113.77/32")}
+	must(t, k.AddrReplace(ll), k.AddrReplace(ll4), k.AddrReplace(net), k.AddrReplace(stray))
+	a := kernel.NewAnnouncements(k, base().VRF)
+	keys, err := a.Announced(t.Context())
+	must(t, err)
+	if !slices.Equal(keys, []string{"bgp-vrf 203.0.113.77/32"}) {
+		t.Errorf("announced: %v", keys)
+	}
+	steps, err := a.Plan(t.Context(), base())
+	must(t, err)
+	if len(steps) != 1 || steps[0].String() != "delete address 203.0.113.77/32 dev bgp-nic" ||
+		!slices.Equal(steps[0].Serves, keys) {
+		t.Errorf("steps: %v", steps)
+	}
+}
+
+func cleanUp(t *testing.T, k kernel.Kernel) {
+	t.Helper()
+	where := model.Node{VRF: base().VRF, Bridges: base().Bridges}
+	told, err := kernel.NewAnnouncements(k, where.VRF).Cleanup(t.Context())
+	must(t, err)
+	for range 2 {
+		carriers, err := kernel.NewCarriers(k).Cleanup(t.Context(), where)
+		must(t, err)
+		for _, s := range append(told, carriers...) {
+			if s.Verb != plan.Delete {
+				t.Errorf("cleanup wants to %s", s)
+			}
+			must(t, s.Do(t.Context()))
+		}
+		told = nil
+	}
+	left, err := kernel.NewCarriers(k).Cleanup(context.Background(), where)
+	must(t, err)
+	if len(left) != 0 {
+		t.Errorf("left to clean up: %v", left)
+	}
+}
+
+func TestCleanupTakesTheOldAgentsToo(t *testing.T) {
+	k := fakekernel.New()
+	oldAgent(t, k)
+	cleanUp(t, k)
+	if got, want := k.String(), "link br-ex type openvswitch up\n"; got != want {
+		t.Errorf("left:\n%s", got)
+	}
+}

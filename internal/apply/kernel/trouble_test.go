@@ -1,0 +1,195 @@
+package kernel_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"ovnbgp/internal/apply/kernel"
+	"ovnbgp/internal/client/netlink"
+	fakekernel "ovnbgp/internal/fake/kernel"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/plan"
+)
+
+// errorOf runs the step with that text and returns its error.
+func errorOf(t *testing.T, k kernel.Kernel, want model.Node, step string) string {
+	t.Helper()
+	steps, err := kernel.NewCarriers(k).Plan(t.Context(), want)
+	must(t, err)
+	for _, s := range steps {
+		if s.String() != step {
+			continue
+		}
+		if err := s.Do(t.Context()); err != nil {
+			return err.Error()
+		}
+		return ""
+	}
+	t.Fatalf("no step %q in %v", step, steps)
+	return ""
+}
+
+func TestForwardingIsOnlyRead(t *testing.T) {
+	k := fakekernel.New()
+	bridge(t, k)
+	converge(t, k, g2())
+	must(t, k.SetSysctl("0", "net", "ipv6", "conf", "all", "forwarding"))
+	msg := errorOf(t, k, g2(), "update sysctl net.ipv6.conf.all.forwarding=1")
+	if !strings.Contains(msg, `sysctl -w net.ipv6.conf.all.forwarding=1`) {
+		t.Errorf("the error does not name the command: %s", msg)
+	}
+	text, _ := round(t.Context(), k, g2())
+	if strings.Count(text, "carriers: ") != 1 {
+		t.Errorf("more than the setting is to be done:\n%s", text)
+	}
+}
+
+func TestMissingBridgeFailsItsSteps(t *testing.T) {
+	k := fakekernel.New()
+	for _, step := range []string{"update link br-ex up", "create route 203.0.113.11/32 dev br-ex table 201",
+		"create neighbour 203.0.113.11 lladdr fa:16:3e:00:00:11 dev br-ex", "create address 169.254.1.1/32 dev br-ex"} {
+		if msg := errorOf(t, k, g2(), step); !strings.Contains(msg, "there is no device br-ex") {
+			t.Errorf("%s: %q", step, msg)
+		}
+	}
+	round(t.Context(), k, g2())
+	bridge(t, k) // and now it comes, with another index
+	converge(t, k, g2())
+}
+
+// What the kernel takes along when a bridge goes, or goes down, is made again.
+func TestBridgeComesBack(t *testing.T) {
+	k := fakekernel.New()
+	bridge(t, k)
+	converge(t, k, g3())
+	want := k.String()
+	for name, harm := range map[string]func(netlink.Link) error{
+		"down": k.LinkSetDown, "gone": func(l netlink.Link) error {
+			err := k.LinkDel(l)
+			k.AddBridge("br-ex", brMAC)
+			return err
+		},
+	} {
+		must(t, harm(link(t, k, "br-ex")))
+		converge(t, k, g3())
+		if got := k.String(); got != want {
+			t.Errorf("%s: healed to\n%swant\n%s", name, got, want)
+		}
+	}
+}
+
+func TestStrangerTakesWhatIsOurs(t *testing.T) {
+	k := fakekernel.New()
+	bridge(t, k)
+	converge(t, k, g2())
+	want := k.String()
+	br, nic := link(t, k, "br-ex"), link(t, k, "bgp-nic")
+	ip := netip.MustParseAddr("203.0.113.11")
+	p := netip.PrefixFrom(ip, 32)
+	rule := oldRule(p.String())
+	rule.Protocol = 179
+	must(t, k.RuleDel(rule),
+		k.NeighReplace(netlink.Neighbor{LinkIndex: br.Index, IP: ip, MAC: brMAC}),
+		k.RouteDel(netlink.Route{Table: 201, Dst: p, Protocol: 179}),
+		k.LinkSetMaster(nic, 0), k.LinkSetDown(nic), k.LinkSetAlias(nic, ""))
+	converge(t, k, g2())
+	if got := k.String(); got != want {
+		t.Errorf("healed to\n%swant\n%s", got, want)
+	}
+}
+
+func TestAnothersObjectInTheWay(t *testing.T) {
+	k := fakekernel.New()
+	bridge(t, k)
+	br := link(t, k, "br-ex")
+	other := k.AddBridge("br-other", brMAC)
+	ip := netip.MustParseAddr("203.0.113.11")
+	must(t, k.RouteAdd(netlink.Route{Table: 201, Dst: netip.PrefixFrom(ip, 32), LinkIndex: other.Index,
+		Protocol: netlink.ProtoStatic, Type: netlink.TypeUnicast}),
+		k.NeighReplace(netlink.Neighbor{LinkIndex: br.Index, IP: ip, MAC: brMAC, Protocol: 186}),
+		k.LinkAdd(netlink.Link{Name: "br-ex.100", Kind: "bridge"}))
+	before := k.String()
+	for step, want := range map[string]string{
+		"create route 203.0.113.11/32 dev br-ex table 201":                 "another's is in the way: route 203.0.113.11/32 dev br-other",
+		"update neighbour 203.0.113.11 lladdr fa:16:3e:00:00:11 dev br-ex": "another's is in the way",
+		"create link br-ex.100 type vlan id 100 on br-ex":                  `kind "bridge" is in the way`,
+		"create route 198.51.100.21/32 dev br-ex.100 table 201":            `kind "bridge" is in the way`,
+		"update sysctl net.ipv4.conf.br-ex/100.proxy_arp=1":                `kind "bridge" is in the way`,
+	} {
+		if msg := errorOf(t, k, g3(), step); !strings.Contains(msg, want) {
+			t.Errorf("%s: %q, want %q", step, msg, want)
+		}
+	}
+	if k.String() != before {
+		t.Error("something was changed")
+	}
+}
+
+// A second VRF, or the same under another table, is refused: the way is cleanup.
+func TestChangedVRFIsRefused(t *testing.T) {
+	changes := map[string]func(*model.Node){
+		"table": func(n *model.Node) { n.VRF.Table, n.Links[0].Table = 11, 11 },
+		"name":  func(n *model.Node) { n.VRF.Name, n.Links[0].Name, n.Links[1].Master = "vrf2", "vrf2", "vrf2" },
+		"nic":   func(n *model.Node) { n.VRF.Device, n.Links[1].Name = "nic2", "nic2" },
+	}
+	for name, change := range changes {
+		k := fakekernel.New()
+		bridge(t, k)
+		converge(t, k, g2())
+		want := g2()
+		change(&want)
+		_, err := kernel.NewCarriers(k).Plan(t.Context(), want)
+		if err == nil || !strings.Contains(err.Error(), "ovnbgp cleanup") {
+			t.Errorf("%s: %v", name, err)
+		}
+		cleanUp(t, k)
+		if _, err := kernel.NewCarriers(k).Plan(t.Context(), want); err != nil {
+			t.Errorf("%s, after cleanup: %v", name, err)
+		}
+	}
+}
+
+func TestUnreadableKernelIsNotEmpty(t *testing.T) {
+	k := fakekernel.New()
+	k.Fail("read", false)
+	a := kernel.NewAnnouncements(k, base().VRF)
+	if _, err := kernel.NewCarriers(k).Plan(t.Context(), g2()); err == nil {
+		t.Error("carriers planned blindly")
+	}
+	if _, err := a.Plan(t.Context(), g2()); err == nil {
+		t.Error("announcements planned blindly")
+	}
+	if _, err := a.Announced(t.Context()); err == nil {
+		t.Error("nothing seems announced")
+	}
+}
+
+func TestAnnouncementsKeepOffADeviceThatIsNotADummy(t *testing.T) {
+	k := fakekernel.New()
+	eth := k.AddBridge("bgp-nic", brMAC)
+	must(t, k.AddrReplace(netlink.Addr{LinkIndex: eth.Index, Prefix: netip.MustParsePrefix("192.0.2.1/32")}))
+	if steps, err := kernel.NewAnnouncements(k, base().VRF).Plan(t.Context(), base()); err == nil {
+		t.Errorf("planned %v", steps)
+	}
+}
+
+// A delete waits for all announcements unless the object names the one it carries.
+func TestDeletesServeWhatTheObjectSays(t *testing.T) {
+	k := fakekernel.New()
+	bridge(t, k)
+	converge(t, k, g13())
+	steps, err := kernel.NewCarriers(k).Plan(t.Context(), empty())
+	must(t, err)
+	for _, s := range steps {
+		if s.Verb != plan.Delete {
+			t.Errorf("step %s", s)
+			continue
+		}
+		host := strings.Contains(s.Object, "/32") || strings.Contains(s.Object, "/128")
+		isAddress := strings.HasPrefix(s.Object, "address ")
+		if host && !isAddress && len(s.Serves) != 1 || (!host || isAddress) && s.Serves != nil {
+			t.Errorf("%s serves %v", s, s.Serves)
+		}
+	}
+}
