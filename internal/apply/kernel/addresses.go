@@ -20,7 +20,7 @@ func (v *view) ownedAddr(a netlink.Addr) bool {
 			netip.MustParsePrefix("fd53:d91e:400:7f17::/64").Contains(a.Prefix.Addr()))
 }
 
-func addressText(p netip.Prefix, dev string) string { return fmt.Sprintf("address %s dev %s", p, dev) }
+func addressText(p netip.Prefix, dev string) string { return "address " + p.String() + " dev " + dev }
 
 func (c *Carriers) planAddresses(s *steps, v *view, want model.Node) {
 	wanted := map[string]model.Address{}
@@ -31,6 +31,9 @@ func (c *Carriers) planAddresses(s *steps, v *view, want model.Node) {
 	for _, a := range v.Addrs {
 		if v.doomed[a.LinkIndex] {
 			continue // it goes with its device, whose mark it may be
+		}
+		if !a.Prefix.IsSingleIP() {
+			continue
 		}
 		text := addressText(a.Prefix, v.name(a.LinkIndex))
 		if _, ok := wanted[text]; ok || v.ownedAddr(a) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"strings"
 
 	"ovnbgp/internal/client/netlink"
 	"ovnbgp/internal/model"
@@ -17,7 +16,7 @@ func (v *view) ownedNeighbor(n netlink.Neighbor) bool {
 	return n.Protocol == model.Protocol || n.Protocol == netlink.ProtoUnspec && v.devices[n.LinkIndex]
 }
 
-func neighborID(ip netip.Addr, dev string) string { return fmt.Sprintf("%s dev %s", ip, dev) }
+func neighborID(ip netip.Addr, dev string) string { return ip.String() + " dev " + dev }
 
 func (v *view) neighborsByID(list []netlink.Neighbor) map[string]netlink.Neighbor {
 	m := make(map[string]netlink.Neighbor, len(list))
@@ -40,7 +39,9 @@ func (c *Carriers) planNeighbors(s *steps, v *view, want model.Node) {
 			continue
 		}
 		w := *d.Want
-		w.MAC = strings.ToLower(w.MAC)
+		if d.Have != nil && d.Have.Protocol == model.Protocol && d.Have.MAC == w.MAC {
+			continue
+		}
 		object := neighborText(w)
 		switch {
 		case d.Have == nil:
@@ -51,7 +52,7 @@ func (c *Carriers) planNeighbors(s *steps, v *view, want model.Node) {
 				d.Have.Text(v.name), d.Have.Protocol))
 		case d.Have.MAC != w.MAC:
 			s.add(plan.Update, object, w.Why, w.Serves, c.writeNeighbor(v, w))
-		case d.Have.Protocol != model.Protocol:
+		default:
 			s.add(plan.Adopt, object, w.Why, w.Serves, c.writeNeighbor(v, w))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strconv"
 
 	"ovnbgp/internal/client/netlink"
 	"ovnbgp/internal/model"
@@ -26,7 +27,14 @@ func (v *view) servedBy(dst netip.Prefix) []string {
 
 // routeID is what the kernel keeps routes apart by.
 func routeID(r netlink.Route) string {
-	return fmt.Sprintf("%010d %s %d %d", r.Table, r.Dst, r.Metric, r.TOS)
+	b := make([]byte, 0, 80) // by hand: this is made for every route in every round
+	b = strconv.AppendUint(b, uint64(r.Table), 10)
+	b = append(b, ' ')
+	b = r.Dst.AppendTo(b)
+	b = append(b, ' ')
+	b = strconv.AppendUint(b, uint64(r.Metric), 10)
+	b = append(b, ' ')
+	return string(strconv.AppendUint(b, uint64(r.TOS), 10))
 }
 
 // wantedRoute is the route as the kernel will tell it. The kernel gives IPv6 routes metric 1024 when none is asked
@@ -71,6 +79,9 @@ func (c *Carriers) planRoutes(s *steps, v *view, want model.Node) {
 			c.deleteRoute(s, v, *d.Have)
 			continue
 		}
+		if d.Have != nil && d.Have.Protocol == model.Protocol && sameRoute(v, *d.Have, *d.Want) {
+			continue
+		}
 		object := routeText(*d.Want)
 		blocker, blocked := foreign[d.Key]
 		switch {
@@ -82,7 +93,7 @@ func (c *Carriers) planRoutes(s *steps, v *view, want model.Node) {
 			s.add(plan.Create, object, d.Want.Why, d.Want.Serves, c.writeRoute(v, *d.Want, c.k.RouteAdd))
 		case !sameRoute(v, *d.Have, *d.Want):
 			s.add(plan.Update, object, d.Want.Why, d.Want.Serves, c.writeRoute(v, *d.Want, c.k.RouteReplace))
-		case d.Have.Protocol != model.Protocol:
+		default:
 			s.add(plan.Adopt, object, d.Want.Why, d.Want.Serves, c.writeRoute(v, *d.Want, c.k.RouteReplace))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"syscall"
 
 	"ovnbgp/internal/client/netlink"
@@ -31,7 +32,7 @@ func ruleID(priority uint32, dst netip.Prefix, table uint32) string {
 	if dst.IsValid() {
 		to = dst.Masked().String()
 	}
-	return fmt.Sprintf("%s %d %d", to, table, priority)
+	return to + " " + strconv.FormatUint(uint64(table), 10) + " " + strconv.FormatUint(uint64(priority), 10)
 }
 
 func (c *Carriers) planRules(s *steps, v *view, want model.Node) {
@@ -54,6 +55,7 @@ func (c *Carriers) planRules(s *steps, v *view, want model.Node) {
 			for _, r := range sortedRules(*d.Have) {
 				c.deleteRule(s, v, r, unwanted)
 			}
+		case len(*d.Have) == 1 && (*d.Have)[0].Protocol == model.Protocol:
 		default:
 			c.keepOneRule(s, v, *d.Want, sortedRules(*d.Have))
 		}

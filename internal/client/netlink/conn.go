@@ -20,7 +20,7 @@ func Open(ctx context.Context, opts Options, onWrite func()) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := NewWriter(WriterOptions{OnWrite: onWrite, Names: m.LinkName, Wrote: m.confirm, WroteAlias: m.confirmAlias})
+	w, err := NewWriter(WriterOptions{OnWrite: onWrite, Names: m.LinkName, Wrote: m.confirm})
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
@@ -30,15 +30,31 @@ func Open(ctx context.Context, opts Options, onWrite func()) (*Conn, error) {
 // Close ends both.
 func (c *Conn) Close() error { return errors.Join(c.Writer.Close(), c.Mirror.Close()) }
 
-// confirm takes into the copy an entry just written. A neighbour written again with another protocol only is
-// announced to nobody, nor is any proxy entry.
-func (m *Mirror) confirm(n Neighbor) error {
+// confirm takes into the copy what was just written and is not, or not yet, announced:
+//
+//   - a neighbour written again with another protocol only, and any proxy entry: to nobody;
+//   - the alias of a link that is down: to nobody;
+//   - an IPv6 address that is used without duplicate address detection: later, by a work queue of the kernel's.
+func (m *Mirror) confirm(object any) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if n.Proxy {
-		m.store.stale |= kindProxies // one dump at the next refresh, for all that were written
-		return nil
+	// One dump at the next refresh serves all that were written.
+	switch o := object.(type) {
+	case Link:
+		m.store.stale |= kindLinks
+	case Addr:
+		m.store.stale |= kindAddrs
+	case Neighbor:
+		if !o.Proxy {
+			return m.readBack(o)
+		}
+		m.store.stale |= kindProxies
 	}
+	return nil
+}
+
+// readBack reads one neighbour: a dump of all, dynamic ones included, may be long.
+func (m *Mirror) readBack(n Neighbor) error {
 	if m.store.stale&kindNeighbors != 0 {
 		return nil // to be dumped anyway
 	}
@@ -48,17 +64,9 @@ func (m *Mirror) confirm(n Neighbor) error {
 	}
 	b := appendAttr(neighHeader(n), unix.NDA_DST, n.IP.AsSlice())
 	err := m.ask.request(unix.RTM_GETNEIGH, unix.NLM_F_ACK, b, m.store.take)
-	if err != nil && !isGone(err) {
-		return err
-	}
 	if isGone(err) {
 		m.store.takeNeighbor(n, false)
+		return nil
 	}
-	return nil
-}
-
-func (m *Mirror) confirmAlias() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.store.stale |= kindLinks
+	return err
 }

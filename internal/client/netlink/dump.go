@@ -15,9 +15,8 @@ type query struct {
 	body []byte
 }
 
-// dump reads all that is stale. What could not be read stays stale, and the copy as it was.
-func (m *Mirror) dump(ctx context.Context) error {
-	todo := m.store.stale
+// dump reads kinds that are stale. What could not be read stays stale, and the copy as it was.
+func (m *Mirror) dump(ctx context.Context, todo kinds) error {
 	for k := kinds(1); k <= todo; k <<= 1 {
 		if todo&k == 0 {
 			continue

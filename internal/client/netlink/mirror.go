@@ -148,14 +148,14 @@ func (m *Mirror) Invalidate() {
 func (m *Mirror) Refresh(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.refresh(ctx)
+	return m.refresh(ctx, kindsAll)
 }
 
 // Actual returns the copy, brought up to date.
 func (m *Mirror) Actual(ctx context.Context) (Actual, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.refresh(ctx); err != nil {
+	if err := m.refresh(ctx, kindsAll); err != nil {
 		return Actual{}, fmt.Errorf("read kernel state: %w", err)
 	}
 	return m.store.actual(), nil
@@ -167,7 +167,7 @@ func (m *Mirror) PollProxies(ctx context.Context) error {
 	defer m.mu.Unlock()
 	old := maps.Clone(m.store.proxies)
 	m.store.stale |= kindProxies
-	if err := m.refresh(ctx); err != nil {
+	if err := m.refresh(ctx, kindProxies); err != nil {
 		return err
 	}
 	if !maps.Equal(old, m.store.proxies) {
@@ -183,11 +183,12 @@ func (m *Mirror) LinkName(index int) string {
 	return m.store.links[index].Name
 }
 
-// LinkByName returns the link of that name after taking what is queued.
+// LinkByName returns the link of that name after taking what is queued. It is cheap: of what is to be dumped it dumps
+// links only.
 func (m *Mirror) LinkByName(ctx context.Context, name string) (Link, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.refresh(ctx); err != nil {
+	if err := m.refresh(ctx, kindLinks); err != nil {
 		return Link{}, false, err
 	}
 	for _, l := range m.store.links {
@@ -199,8 +200,9 @@ func (m *Mirror) LinkByName(ctx context.Context, name string) (Link, bool, error
 }
 
 // refresh takes the queue first and dumps after: what a dump tells is newer than all that was queued before it, and
-// what is queued while it runs is taken after it. A dump is needed again when the queue tells of another silence.
-func (m *Mirror) refresh(ctx context.Context) error {
+// what is queued while it runs is taken after it. A dump is needed again when the queue tells of another silence. Of
+// what is stale only what is needed is dumped.
+func (m *Mirror) refresh(ctx context.Context, need kinds) error {
 	const attempts = 10
 	for range attempts {
 		if m.closed {
@@ -213,13 +215,13 @@ func (m *Mirror) refresh(ctx context.Context) error {
 			m.store.changed = false
 			m.poke() // there may be others who have not seen it
 		}
-		if m.store.stale == 0 {
+		if m.store.stale&need == 0 {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := m.dump(ctx); err != nil {
+		if err := m.dump(ctx, m.store.stale&need); err != nil {
 			return err
 		}
 	}

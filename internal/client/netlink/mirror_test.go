@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 
@@ -60,6 +61,24 @@ func TestOwnWritesAreRead(t *testing.T) {
 	}
 	if writes != 300 {
 		t.Errorf("%d writes counted, want 300", writes)
+	}
+}
+
+// The kernel announces an IPv6 address without duplicate address detection only after it has acknowledged it.
+func TestOwnIPv6AddressesAreRead(t *testing.T) {
+	inNamespace(t)
+	c := openConn(t)
+	v0 := vethPair(t, c)
+	for i := range 200 {
+		a := Addr{LinkIndex: v0.Index, Prefix: netip.MustParsePrefix(fmt.Sprintf("2001:db8::%x/128", i+1)), NoDAD: true}
+		must(t, c.AddrReplace(a))
+		if !slices.ContainsFunc(actual(t, c).Addrs, func(o Addr) bool { return o.Prefix == a.Prefix }) {
+			t.Fatalf("%s is not read back", a.Prefix)
+		}
+		must(t, c.AddrDel(a))
+		if slices.ContainsFunc(actual(t, c).Addrs, func(o Addr) bool { return o.Prefix == a.Prefix }) {
+			t.Fatalf("%s is still there", a.Prefix)
+		}
 	}
 }
 

@@ -14,10 +14,9 @@ type WriterOptions struct {
 	OnWrite func()
 	// Names gives links their names in errors.
 	Names Namer
-	// Wrote is called after a write of a neighbour or proxy entry, whose notification the kernel may leave out.
-	Wrote func(Neighbor) error
-	// WroteAlias is called after a write of a link's alias: of a link that is down the kernel tells nobody.
-	WroteAlias func()
+	// Wrote is called after a write of which the kernel may tell nobody, or only later: with the Neighbor (proxy
+	// entries too), the Link of an alias, the IPv6 Addr.
+	Wrote func(object any) error
 }
 
 // Writer changes the kernel's objects in one network namespace, one by each call. A delete of what is absent is
@@ -205,11 +204,11 @@ func (w *Writer) neighbor(flags uint16, body []byte, verb string, n Neighbor) er
 	return w.wrote(n)
 }
 
-func (w *Writer) wrote(n Neighbor) error {
+func (w *Writer) wrote(object any) error {
 	if w.opts.Wrote == nil {
 		return nil
 	}
-	return w.opts.Wrote(n)
+	return w.opts.Wrote(object)
 }
 
 func neighBody(n Neighbor) []byte {
@@ -241,7 +240,11 @@ func (w *Writer) AddrReplace(a Addr) error {
 		flags = unix.IFA_F_NODAD
 	}
 	b = appendUint32(b, unix.IFA_FLAGS, flags)
-	return w.add(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, b, "add", w.text(a))
+	err := w.add(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, b, "add", w.text(a))
+	if err != nil || a.Prefix.Addr().Is4() {
+		return err
+	}
+	return w.wrote(a)
 }
 
 // AddrDel deletes an address.

@@ -76,10 +76,7 @@ func (w *Writer) setAlias(header []byte, l Link, alias string) error {
 	if err := w.add(unix.RTM_NEWLINK, 0, b, "set alias of", l.String); err != nil {
 		return err
 	}
-	if w.opts.WroteAlias != nil {
-		w.opts.WroteAlias()
-	}
-	return nil
+	return w.wrote(l)
 }
 
 func linkHeader(index int) []byte {
