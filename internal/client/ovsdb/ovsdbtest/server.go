@@ -119,7 +119,8 @@ func (s *Server) Run(t testing.TB) {
 	}()
 	Eventually(t, "ovsdb-server listens", func() bool {
 		_, err := os.Stat(strings.TrimPrefix(s.Endpoint(), "unix:"))
-		return err == nil
+		_, controlErr := os.Stat(s.control())
+		return err == nil && controlErr == nil
 	})
 }
 
@@ -134,8 +135,10 @@ func (s *Server) Stop(t testing.TB) {
 	}
 	<-s.exited
 	s.command = nil
-	if err := os.Remove(strings.TrimPrefix(s.Endpoint(), "unix:")); err != nil {
-		t.Logf("remove the socket: %v", err)
+	for _, socket := range []string{strings.TrimPrefix(s.Endpoint(), "unix:"), s.control()} {
+		if err := os.Remove(socket); err != nil {
+			t.Logf("remove a socket: %v", err)
+		}
 	}
 }
 
