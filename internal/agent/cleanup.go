@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 
+	"ovnbgp/internal/apply/ovs"
 	"ovnbgp/internal/config"
 	"ovnbgp/internal/desired"
+	"ovnbgp/internal/model"
 	"ovnbgp/internal/ovn"
 	"ovnbgp/internal/plan"
 )
@@ -54,7 +56,8 @@ func (n *node) cleanup(ctx context.Context, s config.Settings, dryRun bool) ([]p
 		{n.addresses.Name(), n.addresses.Cleanup},
 		{n.leak.Name(), n.leak.Cleanup},
 		{n.carriers.Name(), func(ctx context.Context) ([]plan.Step, error) { return n.carriers.Cleanup(ctx, where) }},
-		{n.flows.Name(), func(ctx context.Context) ([]plan.Step, error) { return n.flows.Cleanup(ctx, where.Bridges) }},
+		{n.flows.Name(), func(ctx context.Context) ([]plan.Step, error) { return n.flows.Cleanup(ctx, names(where.Bridges)...) }},
+		{"database", func(context.Context) ([]plan.Step, error) { return n.forgetDatabase(local), nil }},
 	}
 	var done []plan.Planned
 	var errs []error
@@ -75,4 +78,21 @@ func (n *node) cleanup(ctx context.Context, s config.Settings, dryRun bool) ([]p
 		}
 	}
 	return done, errors.Join(errs...)
+}
+
+func names(bridges []model.Bridge) []string {
+	var list []string
+	for _, b := range bridges {
+		list = append(list, b.Name)
+	}
+	return list
+}
+
+// forgetDatabase lists the step that removes the identity of the database from the switch.
+func (n *node) forgetDatabase(local ovn.Local) []plan.Step {
+	if local.KnownDatabase == "" {
+		return nil
+	}
+	return []plan.Step{{Verb: plan.Delete, Object: "external_ids:" + knownDatabase, Why: "cleanup",
+		Do: func(ctx context.Context) error { return ovs.SetExternalID(ctx, n.ovn.Switch(), knownDatabase, "") }}}
 }

@@ -56,7 +56,7 @@ func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, e
 	n.source = newInputSource(n.ovn, host.New(n.conn, s.Paths.RTTables))
 	n.carriers = kernel.NewCarriers(n.conn)
 	n.addresses = kernel.NewAnnouncements(n.conn, model.VRF{Name: s.Node.VRF, Table: s.Node.VRFTable, Device: s.Node.NIC})
-	n.flows = ovs.New(ovs.Options{Sockets: s.Paths.OpenVSwitch, OnWrite: count(&n.writes.ovs)})
+	n.flows = ovs.New(ovs.Sockets(s.Paths.OpenVSwitch, count(&n.writes.ovs)), ovs.DefaultTimers())
 	n.leak = frr.New(frr.Options{Sockets: s.Paths.FRRSockets, AS: s.Node.AS, VRF: s.Node.VRF,
 		Interval: s.FRRReconcileInterval, OnWrite: count(&n.writes.frr)})
 	return n, nil
@@ -83,13 +83,13 @@ func (n *node) run(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return n.ovn.Run(ctx) })
 	parts.Go(func() error { n.source.forward(ctx); return ctx.Err() })
-	parts.Go(func() error { return n.flows.Run(ctx) })
 	parts.Go(func() error { return n.leak.Run(ctx) })
 	return parts.Wait()
 }
 
 func (n *node) close() error {
-	return errors.Join(n.leak.Close(), n.flows.Close(), n.conn.Close())
+	n.flows.Close()
+	return errors.Join(n.leak.Close(), n.conn.Close())
 }
 
 // newLoop makes the loop that decides by the settings in force at each round.
@@ -119,9 +119,12 @@ func (n *node) newLoop(settings func() config.Settings, version string, log *slo
 	})
 }
 
+// knownDatabase is the key in the switch's external_ids; source/ovn reads it.
+const knownDatabase = "ovnbgp-nb"
+
 // acceptDatabase keeps the identity of the Northbound database in the local switch, where a restarted agent finds it.
 func (n *node) acceptDatabase(ctx context.Context, id string) error {
-	return ovs.SetExternalID(ctx, n.ovn.Switch(), "ovnbgp-nb", id)
+	return ovs.SetExternalID(ctx, n.ovn.Switch(), knownDatabase, id)
 }
 
 // evidence asks the snapshot, which holds the whole database, about keys.
