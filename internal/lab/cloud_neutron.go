@@ -25,6 +25,22 @@ func Neutron(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	seen := map[string]string{}
+	for ctx.Err() == nil {
+		// The database may be away for a while, and be another one afterwards.
+		if err := neutronSession(ctx, f, seen); err != nil && ctx.Err() == nil {
+			fmt.Fprintln(os.Stderr, "neutron:", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(neutronInterval):
+		}
+	}
+	return nil
+}
+
+// neutronSession follows gateways for as long as the database answers.
+func neutronSession(ctx context.Context, f *Fabric, seen map[string]string) error {
 	conn, err := ovsdb.Dial(ctx, "unix:"+f.NBSocket(), nil)
 	if err != nil {
 		return err
@@ -32,9 +48,8 @@ func Neutron(ctx context.Context) error {
 	defer conn.Close()
 	tick := time.NewTicker(neutronInterval)
 	defer tick.Stop()
-	seen := map[string]string{}
 	for {
-		if err := followGateways(ctx, conn, seen); err != nil && ctx.Err() == nil {
+		if err := followGateways(ctx, conn, seen); err != nil {
 			return err
 		}
 		select {
@@ -100,17 +115,13 @@ func gatewayMoved(ctx context.Context, conn *ovsdb.Conn, port, host string) erro
 
 // startNeutron starts Neutron in the central node's PID namespace, so that it ends with the fabric.
 func (f *Fabric) startNeutron(context.Context) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
 	central := f.nodes[centralName]
 	log, err := os.OpenFile(central.Path("/var/log/ovnbgp/neutron.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(self, "lab", "neutron")
+	cmd := exec.Command(central.Program, "lab", "neutron")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	// Only the PID namespace: it reads the lab's state where we keep it.

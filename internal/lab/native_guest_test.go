@@ -52,14 +52,24 @@ if ! ip link show bgp-vrf >/dev/null 2>&1; then
   done
 fi
 ip rule add to ADDRESS lookup 200 prio 32000 2>/dev/null || ip -6 rule add to ADDRESS lookup 200 prio 32000
-ip route add ADDRESS dev br-ex table 200
-[ -z "MAC" ] || ip neigh replace ADDRESS lladdr MAC dev br-ex nud permanent
+ip route add ADDRESS dev DEVICE table 200
+[ -z "MAC" ] || ip neigh replace ADDRESS lladdr MAC dev DEVICE nud permanent
 ip addr add ADDRESS dev bgp-nic
 `
 
-func wireByHand(t *testing.T, n Node, a netip.Addr, mac string) {
+// vlanDevice is what an agent makes for a VLAN network with tag 100.
+const vlanDevice = `set -e
+ip link add link br-ex name br-ex.100 type vlan id 100
+ip link set br-ex.100 up
+ip addr add 169.254.1.100/32 dev br-ex.100
+sysctl -qw net.ipv4.conf.br-ex/100.proxy_arp=1
+port=$(ovs-ofctl show br-ex | sed -n 's/^ *\([0-9]*\)(patch-provnet.*/\1/p' | sort -n | tail -1)
+ovs-ofctl add-flow br-ex "cookie=999,priority=900,ip,in_port=$port,actions=mod_dl_dst:$(cat /sys/class/net/br-ex/address),NORMAL"
+`
+
+func wireByHand(t *testing.T, n Node, a netip.Addr, mac, device string) {
 	t.Helper()
-	script := strings.NewReplacer("ADDRESS", a.String(), "MAC", mac).Replace(handMade)
+	script := strings.NewReplacer("ADDRESS", a.String(), "MAC", mac, "DEVICE", device).Replace(handMade)
 	value[[]byte](t)(n.Input(t.Context(), script, "sh"))
 }
 
@@ -89,6 +99,7 @@ func TestNative(t *testing.T) {
 	})
 	t.Run("agents", func(t *testing.T) { testAgents(t, f) })
 	t.Run("outside", func(t *testing.T) { testOutside(t, c) })
+	t.Run("VLAN", func(t *testing.T) { testVLAN(t, c) })
 	t.Run("gateway", func(t *testing.T) { testFailover(t, c) })
 	t.Run("virtual machines", func(t *testing.T) { testVMs(t, c) })
 	t.Run("bulk", func(t *testing.T) { testBulk(t, c) })
@@ -120,12 +131,12 @@ func testOutside(t *testing.T, c *Cloud) {
 		t.Errorf("reached %s before anything was announced", name)
 	}
 	for _, a := range pvm.Addresses {
-		wireByHand(t, f.nodes["compute1"], a, pvm.MAC)
+		wireByHand(t, f.nodes["compute1"], a, pvm.MAC, "br-ex")
 	}
-	wireByHand(t, f.nodes["compute2"], fip.Address, fip.MAC)
+	wireByHand(t, f.nodes["compute2"], fip.Address, fip.MAC, "br-ex")
 	vip := c.state.LoadBalancers[DemoBalancer].VIP
 	gateway, _, _ := hosting(t, c)
-	wireByHand(t, f.nodes[gateway], vip, "") // the gateway answers ARP for it
+	wireByHand(t, f.nodes[gateway], vip, "", "br-ex") // the gateway answers ARP for it
 	for want, addrs := range map[string][]netip.Addr{
 		DemoProviderVM: pvm.Addresses, DemoTenantVM: {fip.Address}, DemoMember1 + DemoMember2: {vip},
 	} {
@@ -153,6 +164,28 @@ func testOutside(t *testing.T, c *Cloud) {
 			t.Errorf("%s: ping %v, banner %v", r.Address, r.Ping, r.Err)
 		}
 	}
+}
+
+// A VLAN network on the physical network that has a flat one, too.
+func testVLAN(t *testing.T, c *Cloud) {
+	ctx := t.Context()
+	value[*Network](t)(c.CreateNetwork(ctx, NetworkOptions{Name: "vlan100", Type: VLAN, VLAN: 100}))
+	value[*Subnet](t)(c.CreateSubnet(ctx, SubnetOptions{
+		Network: "vlan100", Name: "vlan100-v4", CIDR: netip.MustParsePrefix("198.51.100.0/24"), DHCP: true,
+	}))
+	p := value[*Port](t)(c.CreatePort(ctx, PortOptions{Name: "vvm1", Network: "vlan100"}))
+	value[*VM](t)(c.BootVM(ctx, p.Name, "compute1"))
+	n := c.fabric.nodes["compute1"]
+	value[[]byte](t)(n.Input(ctx, vlanDevice, "sh"))
+	wireByHand(t, n, p.Addresses[0], p.MAC, "br-ex.100")
+	eventually(t, 15*time.Second, func() error {
+		name, err := c.fabric.Banner(ctx, p.Addresses[0])
+		if err == nil && name != p.Name {
+			err = fmt.Errorf("%s answers as %q", p.Addresses[0], name)
+		}
+		return err
+	})
+	must(t, c.DeleteVM(ctx, p.Name), c.DeleteNetwork(ctx, "vlan100"))
 }
 
 // hosting reads who hosts the gateway, by northd and by what Neutron made of it.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"ovnbgp/internal/client/vty"
 )
 
 // Route is one path in the leaf's BGP table.
@@ -28,7 +30,7 @@ type Route struct {
 func (f *Fabric) LeafTable(ctx context.Context) ([]Route, error) {
 	var all []Route
 	for _, family := range []string{"ipv4", "ipv6"} {
-		out, err := f.nodes[leafName].Vtysh(ctx, "show bgp "+family+" unicast json")
+		out, err := f.showLeaf(ctx, "show bgp "+family+" unicast json")
 		if err != nil {
 			return nil, err
 		}
@@ -42,6 +44,13 @@ func (f *Fabric) LeafTable(ctx context.Context) ([]Route, error) {
 		return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()), cmp.Compare(a.Node, b.Node))
 	})
 	return all, nil
+}
+
+// showLeaf asks the leaf's bgpd. Its socket answers in less than a millisecond; a vtysh takes a hundred times that.
+func (f *Fabric) showLeaf(ctx context.Context, command string) ([]byte, error) {
+	bgpd := vty.New(f.nodes[leafName].Path("/run/frr/bgpd.vty"))
+	defer bgpd.Close()
+	return bgpd.Show(ctx, command)
 }
 
 // parseTable reads `show bgp … json`. A path of a neighbour names it by the host name that it told when the session began.
@@ -96,7 +105,7 @@ func Announcers(table []Route, prefix netip.Prefix) []string {
 // Updates counts the UPDATE messages that the leaf has received from each node since its session began. It tells
 // whether a node was silent, and whether many changes went in few messages.
 func (f *Fabric) Updates(ctx context.Context) (map[string]int, error) {
-	out, err := f.nodes[leafName].Vtysh(ctx, "show bgp neighbors json")
+	out, err := f.showLeaf(ctx, "show bgp neighbors json")
 	if err != nil {
 		return nil, err
 	}

@@ -35,22 +35,11 @@ func (f *Fabric) SBSocket() string { return f.nodes[centralName].Path("/run/ovn/
 // startCentral starts both OVN databases and ovn-northd.
 func (f *Fabric) startCentral(ctx context.Context) error {
 	n := f.nodes[centralName]
-	dbs := []struct {
-		short, schema, connections string
-	}{
-		{"nb", nbSchema, "db:OVN_Northbound,NB_Global,connections"},
-		{"sb", sbSchema, "db:OVN_Southbound,SB_Global,connections"},
-	}
-	for _, db := range dbs {
-		file := "/var/lib/ovn/ovn" + db.short + "_db.db"
-		if err := createDatabase(ctx, n.Path(file), db.schema); err != nil {
+	for _, d := range []Database{Northbound, Southbound} {
+		if err := createDatabase(ctx, n.Path(d.file()), d.schema()); err != nil {
 			return err
 		}
-		if err := n.Daemon(ctx, "ovsdb-server", file, "--detach", "--no-chdir",
-			"--log-file=/var/log/ovn/ovsdb-server-"+db.short+".log",
-			"--pidfile=/run/ovn/ovn"+db.short+"_db.pid", "--unixctl=/run/ovn/ovn"+db.short+"_db.ctl",
-			"--remote=punix:/run/ovn/ovn"+db.short+"_db.sock",
-			"--remote="+db.connections); err != nil {
+		if err := f.StartDatabase(ctx, d); err != nil {
 			return err
 		}
 	}
@@ -58,15 +47,13 @@ func (f *Fabric) startCentral(ctx context.Context) error {
 	if _, err := n.Output(ctx, "ovn-nbctl", "--no-leader-only", "init", "--",
 		"set", "NB_Global", ".", "options:bfd-min-rx=1000", "options:bfd-min-tx=500", "options:bfd-mult=6",
 		"options:fdb_removal_limit=0", "options:ignore_lsp_down=false", "options:mac_binding_removal_limit=0",
-		"external_ids:neutron\\:fip-distributed=True", "--",
-		"set-connection", listen(f.Topology.NBPort), "--",
-		"set", "connection", ".", "inactivity_probe=60000"); err != nil {
+		"external_ids:neutron\\:fip-distributed=True"); err != nil {
 		return err
 	}
-	if _, err := n.Output(ctx, "ovn-sbctl", "--no-leader-only", "init", "--",
-		"set-connection", listen(f.Topology.SBPort), "--",
-		"set", "connection", ".", "inactivity_probe=60000"); err != nil {
-		return err
+	for _, d := range []Database{Northbound, Southbound} {
+		if err := f.listen(ctx, d); err != nil {
+			return err
+		}
 	}
 	return n.Daemon(ctx, "ovn-northd", "--detach", "--no-chdir", "--log-file=/var/log/ovn/ovn-northd.log", "--pidfile",
 		"--ovnnb-db=unix:/run/ovn/ovnnb_db.sock", "--ovnsb-db=unix:/run/ovn/ovnsb_db.sock")
