@@ -24,8 +24,19 @@ var (
 	_ kernel.Kernel = (*fakekernel.Kernel)(nil)
 )
 
-// realKernel opens a new network namespace with a bridge br-ex in it, that forwards.
-func realKernel(t *testing.T) *netlink.Conn {
+// realKernel is a network namespace of its own. Its bridges are Linux bridges.
+type realKernel struct {
+	*netlink.Conn
+	t *testing.T
+}
+
+func (k realKernel) AddBridge(name, _ string) netlink.Link {
+	must(k.t, k.LinkAdd(netlink.Link{Name: name, Kind: "bridge"}), k.LinkSetUp(link(k.t, k, name)))
+	return link(k.t, k, name)
+}
+
+// newRealKernel opens a new network namespace that forwards.
+func newRealKernel(t *testing.T) realKernel {
 	t.Helper()
 	runtime.LockOSThread() // and never unlocked: the thread ends with the test
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
@@ -34,10 +45,9 @@ func realKernel(t *testing.T) *netlink.Conn {
 	k, err := netlink.Open(t.Context(), netlink.Options{Protocols: []uint8{model.Protocol}}, nil)
 	must(t, err)
 	t.Cleanup(func() { must(t, k.Close()) })
-	must(t, k.LinkAdd(netlink.Link{Name: "br-ex", Kind: "bridge"}), k.LinkSetUp(link(t, k, "br-ex")),
-		k.SetSysctl("1", "net", "ipv4", "conf", "all", "forwarding"),
+	must(t, k.SetSysctl("1", "net", "ipv4", "conf", "all", "forwarding"),
 		k.SetSysctl("1", "net", "ipv6", "conf", "all", "forwarding"))
-	return k
+	return realKernel{Conn: k, t: t}
 }
 
 // withoutVRF takes out what a kernel without VRF and dummy devices cannot make.
@@ -65,11 +75,12 @@ func owned(t *testing.T, k kernel.Kernel) []string {
 }
 
 // Both kernels are taken through the same states, and must be planned for alike and end alike.
-func compareKernels(t *testing.T, states []model.Node) {
-	k := realKernel(t)
-	fake := fakekernel.New()
-	bridge(t, fake)
-	for i, want := range states {
+func compareKernels(t *testing.T, sc scenario) {
+	k, fake := newRealKernel(t), fakekernel.New()
+	sc.before(t, k)
+	sc.before(t, fake)
+	must(t, k.PollProxies(t.Context()))
+	for i, want := range sc.states {
 		steps, fakeSteps := converge(t, k, want), converge(t, fake, want)
 		if diff := gocmp.Diff(fakeSteps, steps); diff != "" {
 			t.Errorf("steps to state %d (-fake +kernel):\n%s", i+1, diff)
@@ -89,21 +100,22 @@ func compareKernels(t *testing.T, states []model.Node) {
 }
 
 func TestRealKernel(t *testing.T) {
-	for name, states := range map[string][]model.Node{
-		"flat":    {base(), g2(), base()},
-		"gateway": {g13(), base(), g13()},
+	for _, sc := range []scenario{
+		{"flat", bridge, []model.Node{base(), g2(), base()}},
+		{"gateway", bridge, []model.Node{g13(), base(), g13()}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			for i := range states {
-				states[i] = withoutVRF(states[i])
+		t.Run(sc.name, func(t *testing.T) {
+			for i := range sc.states {
+				sc.states[i] = withoutVRF(sc.states[i])
 			}
-			compareKernels(t, states)
+			compareKernels(t, sc)
 		})
 	}
 }
 
 func TestRealKernelHealsAfterLinkDown(t *testing.T) {
-	k := realKernel(t)
+	k := newRealKernel(t)
+	bridge(t, k)
 	want := withoutVRF(g13())
 	converge(t, k, want)
 	before := owned(t, k)
@@ -119,7 +131,8 @@ func TestRealKernelHealsAfterLinkDown(t *testing.T) {
 
 // What the old agent writes with ip is adopted, object by object, and the world is told nothing else meanwhile.
 func TestRealKernelAdopts(t *testing.T) {
-	k := realKernel(t)
+	k := newRealKernel(t)
+	bridge(t, k)
 	for line := range strings.Lines(`
 		route add default dev br-ex table 201
 		route add 203.0.113.2 dev br-ex table 201
@@ -165,12 +178,10 @@ func TestGuestKernel(t *testing.T) {
 	if os.Getenv("OVNBGP_GUEST") == "" {
 		t.Skip("needs the lab's kernel: run by make test in the lab")
 	}
-	for name, states := range map[string][]model.Node{
-		"flat":    {base(), g2(), base()},
-		"vlan":    {g2(), g3(), g2()},
-		"gateway": {g13(), base()},
-		"moves":   {g2(), moved(), g2()},
-	} {
-		t.Run(name, func(t *testing.T) { compareKernels(t, states) })
+	for _, sc := range scenarios() {
+		t.Run(sc.name, func(t *testing.T) { compareKernels(t, sc) })
+	}
+	for name, harm := range harms() {
+		t.Run(name, func(t *testing.T) { heals(t, newRealKernel(t), harm) })
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"ovnbgp/internal/apply/kernel"
 	"ovnbgp/internal/client/netlink"
 	fakekernel "ovnbgp/internal/fake/kernel"
@@ -58,44 +60,59 @@ func TestMissingBridgeFailsItsSteps(t *testing.T) {
 	converge(t, k, g2())
 }
 
-// What the kernel takes along when a bridge goes, or goes down, is made again.
-func TestBridgeComesBack(t *testing.T) {
-	k := fakekernel.New()
-	bridge(t, k)
-	converge(t, k, g3())
-	want := k.String()
-	for name, harm := range map[string]func(netlink.Link) error{
-		"down": k.LinkSetDown, "gone": func(l netlink.Link) error {
-			err := k.LinkDel(l)
-			k.AddBridge("br-ex", brMAC)
-			return err
-		},
-	} {
-		must(t, harm(link(t, k, "br-ex")))
-		converge(t, k, g3())
-		if got := k.String(); got != want {
-			t.Errorf("%s: healed to\n%swant\n%s", name, got, want)
-		}
+func TestHeals(t *testing.T) {
+	for name, harm := range harms() {
+		t.Run(name, func(t *testing.T) { heals(t, fakekernel.New(), harm) })
 	}
 }
 
-func TestStrangerTakesWhatIsOurs(t *testing.T) {
-	k := fakekernel.New()
+// harms are what happens to a node that was as it should be.
+func harms() map[string]func(*testing.T, world) {
+	return map[string]func(*testing.T, world){
+		"bridge down":     func(t *testing.T, k world) { must(t, k.LinkSetDown(link(t, k, "br-ex"))) },
+		"VLAN down":       func(t *testing.T, k world) { must(t, k.LinkSetDown(link(t, k, "br-ex.100"))) },
+		"VLAN gone":       func(t *testing.T, k world) { must(t, k.LinkDel(link(t, k, "br-ex.100"))) },
+		"bgp-nic down":    func(t *testing.T, k world) { must(t, k.LinkSetDown(link(t, k, "bgp-nic"))) },
+		"bgp-nic gone":    func(t *testing.T, k world) { must(t, k.LinkDel(link(t, k, "bgp-nic"))) },
+		"bgp-nic freed":   func(t *testing.T, k world) { must(t, k.LinkSetMaster(link(t, k, "bgp-nic"), 0)) },
+		"VRF gone":        func(t *testing.T, k world) { must(t, k.LinkDel(link(t, k, "bgp-vrf"))) },
+		"alias gone":      func(t *testing.T, k world) { must(t, k.LinkSetAlias(link(t, k, "bgp-nic"), "")) },
+		"no proxy_arp":    func(t *testing.T, k world) { must(t, k.SetSysctl("0", "net", "ipv4", "conf", "br-ex", "proxy_arp")) },
+		"objects changed": changeObjects,
+		"bridge gone": func(t *testing.T, k world) {
+			must(t, k.LinkDel(link(t, k, "br-ex")))
+			k.AddBridge("br-ex", brMAC)
+		},
+	}
+}
+
+func changeObjects(t *testing.T, k world) {
+	br := link(t, k, "br-ex")
+	for _, a := range []string{"203.0.113.11", "2001:db8:1::11"} {
+		ip := netip.MustParseAddr(a)
+		p := netip.PrefixFrom(ip, ip.BitLen())
+		rule := oldRule(p.String())
+		rule.Protocol = model.Protocol
+		must(t, k.RuleDel(rule), k.NeighReplace(netlink.Neighbor{LinkIndex: br.Index, IP: ip, MAC: brMAC}),
+			k.RouteDel(netlink.Route{Table: 201, Dst: p, Protocol: model.Protocol, Type: netlink.TypeUnicast,
+				Scope: map[bool]uint8{true: netlink.ScopeLink}[ip.Is4()]}))
+	}
+	must(t, k.ProxyDel(netlink.Neighbor{LinkIndex: br.Index, IP: netip.MustParseAddr("2001:db8:1::")}),
+		k.AddrDel(netlink.Addr{LinkIndex: br.Index, Prefix: netip.MustParsePrefix("169.254.1.1/32")}))
+}
+
+// heals harms a kernel and expects it to be as before, after as many rounds as it takes.
+func heals(t *testing.T, k world, harm func(*testing.T, world)) {
+	t.Helper()
 	bridge(t, k)
-	converge(t, k, g2())
-	want := k.String()
-	br, nic := link(t, k, "br-ex"), link(t, k, "bgp-nic")
-	ip := netip.MustParseAddr("203.0.113.11")
-	p := netip.PrefixFrom(ip, 32)
-	rule := oldRule(p.String())
-	rule.Protocol = 179
-	must(t, k.RuleDel(rule),
-		k.NeighReplace(netlink.Neighbor{LinkIndex: br.Index, IP: ip, MAC: brMAC}),
-		k.RouteDel(netlink.Route{Table: 201, Dst: p, Protocol: 179}),
-		k.LinkSetMaster(nic, 0), k.LinkSetDown(nic), k.LinkSetAlias(nic, ""))
-	converge(t, k, g2())
-	if got := k.String(); got != want {
-		t.Errorf("healed to\n%swant\n%s", got, want)
+	converge(t, k, g3())
+	before := owned(t, k)
+	harm(t, k)
+	if converge(t, k, g3()) == "" {
+		t.Error("the harm was not noticed")
+	}
+	if diff := cmp.Diff(before, owned(t, k)); diff != "" {
+		t.Errorf("healed to (-before +after):\n%s", diff)
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 
 	"ovnbgp/internal/apply/kernel"
 	"ovnbgp/internal/client/netlink"
-	fakekernel "ovnbgp/internal/fake/kernel"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/plan"
 )
@@ -121,10 +120,17 @@ func must(t *testing.T, errs ...error) {
 	}
 }
 
+// world is a kernel, the fake or the real one, and what Open vSwitch does in it.
+type world interface {
+	kernel.Kernel
+	AddBridge(name, mac string) netlink.Link
+	LinkSetDown(netlink.Link) error
+}
+
 // scenario is a kernel as it was found, and the states wanted of it one after the other.
 type scenario struct {
 	name   string
-	before func(*testing.T, *fakekernel.Kernel)
+	before func(*testing.T, world)
 	states []model.Node
 }
 
@@ -140,7 +146,7 @@ func scenarios() []scenario {
 	}
 }
 
-func bridge(_ *testing.T, k *fakekernel.Kernel) { k.AddBridge("br-ex", brMAC) }
+func bridge(_ *testing.T, k world) { k.AddBridge("br-ex", brMAC) }
 
 // moved has the same addresses behind another device and another MAC.
 func moved() model.Node {
@@ -152,7 +158,7 @@ func moved() model.Node {
 }
 
 // oldAgent leaves what the old agent leaves for G13 and one address that is gone since.
-func oldAgent(t *testing.T, k *fakekernel.Kernel) {
+func oldAgent(t *testing.T, k world) {
 	br := k.AddBridge("br-ex", brMAC)
 	must(t, k.LinkAdd(netlink.Link{Name: "bgp-vrf", Kind: "vrf", Table: 10}))
 	vrf := link(t, k, "bgp-vrf")
@@ -197,7 +203,7 @@ func oldRule(dst string) netlink.Rule {
 }
 
 // wrongTag has a VLAN device of ours under the name that is wanted for another tag.
-func wrongTag(t *testing.T, k *fakekernel.Kernel) {
+func wrongTag(t *testing.T, k world) {
 	br := k.AddBridge("br-ex", brMAC)
 	must(t, k.LinkAdd(netlink.Link{Name: "br-ex.100", Kind: "vlan", Parent: br.Index, VLAN: 99, Alias: "ovnbgp"}),
 		k.LinkSetUp(link(t, k, "br-ex.100")))
