@@ -134,6 +134,9 @@ func (d difference) steps(apply func(context.Context, ...openflow.Change) error)
 	return steps
 }
 
+// shown is how many flows a step's text spells out: a bridge with hundreds of localnets shall not fill the log.
+const shown = 8
+
 // bundle is the one step that writes all these flows, or none.
 func bundle(verb plan.Verb, bridge string, ws []wish, apply func(context.Context, ...openflow.Change) error) plan.Step {
 	var changes []openflow.Change
@@ -152,10 +155,15 @@ func bundle(verb plan.Verb, bridge string, ws []wish, apply func(context.Context
 	}
 	object := "flow " + bridge + " " + texts[0]
 	if len(texts) > 1 {
-		object = fmt.Sprintf("%d flows %s %s", len(texts), bridge, strings.Join(texts, "; "))
+		object = fmt.Sprintf("%d flows %s %s", len(texts), bridge, strings.Join(texts[:min(len(texts), shown)], "; "))
+	}
+	if len(texts) > shown {
+		object += "; …"
 	}
 	slices.Sort(whys)
-	return plan.Step{Verb: verb, Object: object, Why: strings.Join(slices.Compact(whys), "; "), Serves: serves,
+	whys = slices.Compact(whys)
+	why := strings.Join(whys[:min(len(whys), shown)], "; ")
+	return plan.Step{Verb: verb, Object: object, Why: why, Serves: serves,
 		Do: func(ctx context.Context) error { return apply(ctx, changes...) }}
 }
 

@@ -19,6 +19,7 @@ type keeper struct {
 	name string
 	stop context.CancelFunc
 	keys atomic.Pointer[map[openflow.Key]bool] // where our flows belong
+	seen atomic.Pointer[string]                // digest of what Plan read last; nil once we have written since
 
 	mu        sync.Mutex
 	conn      Bridge // nil, or one that may have ended
@@ -97,16 +98,7 @@ func (k *keeper) watch(ctx context.Context, conn Bridge) {
 		defer t.Stop()
 		tick = t.C
 	}
-	seen := ""
-	for first := true; ; first = false {
-		if poll {
-			if now, err := k.digest(ctx, conn); err == nil && now != seen {
-				seen = now
-				if !first {
-					k.a.poke()
-				}
-			}
-		}
+	for {
 		select {
 		case <-ctx.Done():
 			return
@@ -114,18 +106,27 @@ func (k *keeper) watch(ctx context.Context, conn Bridge) {
 			k.a.poke()
 			return
 		case <-tick:
+			k.poll(ctx, conn)
 		}
 	}
 }
 
-// digest is the text of all flows that matter here.
-func (k *keeper) digest(ctx context.Context, conn Bridge) (string, error) {
+// poll pokes when the flows are others than Plan saw last. A read that fails says nothing: the next one may not, and
+// a connection that has ended shows elsewhere.
+func (k *keeper) poll(ctx context.Context, conn Bridge) {
 	ctx, cancel := context.WithTimeout(ctx, k.a.timers.Reach)
 	defer cancel()
 	flows, err := conn.Flows(ctx, 0, 0)
 	if err != nil {
-		return "", err
+		return
 	}
+	if seen := k.seen.Load(); seen == nil || *seen != k.digest(flows) {
+		k.a.poke()
+	}
+}
+
+// digest is the text of all flows that matter here.
+func (k *keeper) digest(flows []openflow.Flow) string {
 	var lines []string
 	for _, f := range flows {
 		if k.matters(f) {
@@ -133,11 +134,16 @@ func (k *keeper) digest(ctx context.Context, conn Bridge) (string, error) {
 		}
 	}
 	slices.Sort(lines)
-	return strings.Join(lines, "\n"), nil
+	return strings.Join(lines, "\n")
 }
 
-// expect tells the keeper where our flows belong: one of another's in such a place has taken ours away.
-func (k *keeper) expect(keys map[openflow.Key]bool) { k.keys.Store(&keys) }
+// expect tells the keeper what Plan has seen, and where our flows belong: one of another's in such a place has taken
+// ours away.
+func (k *keeper) expect(keys map[openflow.Key]bool, flows []openflow.Flow) {
+	k.keys.Store(&keys)
+	seen := k.digest(flows)
+	k.seen.Store(&seen)
+}
 
 func (k *keeper) matters(f openflow.Flow) bool {
 	keys := k.keys.Load()
@@ -220,6 +226,7 @@ func (k *keeper) read(ctx context.Context) (flows []openflow.Flow, absent, err e
 func (k *keeper) apply(ctx context.Context, changes ...openflow.Change) error {
 	conn, _, err := k.connect(ctx)
 	if err == nil {
+		k.seen.Store(nil)
 		err = conn.Apply(ctx, changes...)
 	}
 	if err != nil {

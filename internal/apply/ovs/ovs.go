@@ -138,7 +138,7 @@ func (a *Applier) planBridges(ctx context.Context, wanted map[string][]model.Flo
 			continue
 		}
 		d := compare(name, wanted[name], flows, absent)
-		k.expect(d.keys)
+		k.expect(d.keys, flows)
 		steps = append(steps, d.steps(k.apply)...)
 	}
 	if len(errs) > 0 {
