@@ -270,9 +270,15 @@ func (s Summary) Print(out io.Writer) error {
 	return w.Flush()
 }
 
-// Reached reports whether every address answered as it should.
+// Reached reports whether every address answered as it should. A load balancer's address that nobody announces does not
+// count: whether agents announce it is a matter of their configuration.
 func (s Summary) Reached() bool {
-	return !slices.ContainsFunc(s.Reach, func(r Reach) bool { return r.Ping != nil || r.Err != nil || r.Banner == "" })
+	return !slices.ContainsFunc(s.Reach, func(r Reach) bool {
+		if r.TCPOnly && Announcers(s.Table, netip.PrefixFrom(r.Address, r.Address.BitLen())) == nil {
+			return false
+		}
+		return r.Ping != nil || r.Err != nil || r.Banner == ""
+	})
 }
 
 // NativeSummary prints the leaf's table and what is reached from outside. It tries again until all is, at most for the
