@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +23,7 @@ import (
 //	cloud interface ROUTER NETWORK SUBNET
 //	cloud fip NETWORK ADDRESS                cloud associate ADDRESS PORT    cloud disassociate ADDRESS
 //	cloud distributed true|false
-//	cloud bulk PREFIX NETWORK EXTERNAL NODE COUNT FIRST FIXED     cloud delete-bulk (same)
+//	cloud bulk COUNT NETWORK EXTERNAL PARENT FIXED FIRST     cloud delete-bulk (same)
 func (s *stage) cmdCloud(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: cloud VERB …")
@@ -47,8 +46,8 @@ func (s *stage) cmdCloud(ts *testscript.TestScript, neg bool, args []string) {
 		"associate":    {2, func(a []string) error { return s.cloud.Associate(s.ctx, a[0], a[1]) }},
 		"disassociate": {1, func(a []string) error { return s.cloud.Disassociate(s.ctx, a[0]) }},
 		"distributed":  {1, s.distributed},
-		"bulk":         {7, s.bulk},
-		"delete-bulk":  {7, s.deleteBulk},
+		"bulk":         {6, s.bulk},
+		"delete-bulk":  {6, s.deleteBulk},
 	}
 	verb, ok := verbs[args[0]]
 	if !ok || len(args)-1 < verb.least {
@@ -161,12 +160,15 @@ func (s *stage) distributed(a []string) error {
 	return s.cloud.SetDistributed(s.ctx, on)
 }
 
+// bulk makes ports with a floating IP each, as subports of a running VM's port; "bulk 15 tenant public e2e-trunk
+// 10.0.0.100 203.0.113.100" makes e2e-trunk-0 and so on.
 func (s *stage) bulk(a []string) error {
 	o, err := bulkOptions(a)
 	if err != nil {
 		return err
 	}
-	s.undo = append(s.undo, func() error { return s.cloud.DeleteBulk(s.ctx, o) })
+	s.later(func() bool { _, err := s.cloud.Port(o.Prefix + "0"); return err == nil },
+		func() error { return s.cloud.DeleteBulk(s.ctx, o) })
 	return s.cloud.CreateBulk(s.ctx, o)
 }
 
@@ -179,13 +181,12 @@ func (s *stage) deleteBulk(a []string) error {
 }
 
 func bulkOptions(a []string) (lab.BulkOptions, error) {
-	count, err1 := strconv.Atoi(a[4])
-	first, err2 := netip.ParseAddr(a[5])
-	fixed, err3 := netip.ParseAddr(a[6])
+	count, err1 := strconv.Atoi(a[0])
+	fixed, err2 := netip.ParseAddr(a[4])
+	first, err3 := netip.ParseAddr(a[5])
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return lab.BulkOptions{}, fmt.Errorf("bulk: %w", err)
 	}
-	up := !slices.Contains(a[7:], "down")
-	return lab.BulkOptions{Prefix: a[0], Network: a[1], External: a[2], Node: a[3], Count: count, First: first,
-		Fixed: fixed, Up: up}, nil
+	return lab.BulkOptions{Prefix: a[3] + "-", Count: count, Network: a[1], External: a[2], Parent: a[3], Fixed: fixed,
+		First: first}, nil
 }
