@@ -41,7 +41,6 @@ type Agent struct {
 	settings atomic.Pointer[config.Settings]
 	node     *node
 	loop     *reconcile.Loop[desired.Input, model.Node]
-	ready    chan struct{} // closed by the first round that left nothing to do
 }
 
 // Run runs an agent until the context ends. It withdraws nothing then: everything stays as it is, and the next start
@@ -66,6 +65,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer a.node.close()
 	a.loop = a.node.newLoop(a.currentSettings, o.Version, o.Log, set.Reconcile)
+	metrics.RegisterReadings(registry, a.readings)
 	return a.serve(ctx, settings, registry)
 }
 

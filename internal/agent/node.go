@@ -108,6 +108,7 @@ func (n *node) newLoop(settings func() config.Settings, version string, log *slo
 		},
 		Database:       func(in desired.Input) (string, string) { return in.OVN.Local.KnownDatabase, in.OVN.Database },
 		AcceptDatabase: n.acceptDatabase,
+		Count:          countObjects,
 		Writes:         n.writes.bySubsystem,
 		Version:        version,
 		Rules:          reconcile.AllRules(),

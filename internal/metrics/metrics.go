@@ -28,24 +28,17 @@ const (
 	GuardActive      = "ovnbgp_withdraw_guard_active"
 	GuardBlocked     = "ovnbgp_withdraw_guard_blocked_routes"
 
-	OVSDBConnected  = "ovnbgp_ovsdb_connected"
-	OVSDBReconnects = "ovnbgp_ovsdb_reconnects_total"
-	OVSDBUpdates    = "ovnbgp_ovsdb_updates_total"
-	OVSDBRows       = "ovnbgp_ovsdb_rows"
-	OVSDBLastUpdate = "ovnbgp_ovsdb_last_update_timestamp_seconds"
+	OVSDBConnected = "ovnbgp_ovsdb_connected"
+	OVSDBConnects  = "ovnbgp_ovsdb_connects_total"
+	OVSDBUpdates   = "ovnbgp_ovsdb_updates_total"
+	OVSDBRows      = "ovnbgp_ovsdb_rows"
 
-	FRRUp            = "ovnbgp_frr_up"
-	FRRRestarts      = "ovnbgp_frr_restarts_total"
-	FRRApplyTotal    = "ovnbgp_frr_apply_total"
-	FRRApplyDuration = "ovnbgp_frr_apply_duration_seconds"
+	Writes = "ovnbgp_writes_total"
 )
 
 // Set is all metrics of an agent.
 type Set struct {
 	Reconcile *Reconcile
-	OVSDB     *OVSDB
-	FRR       *FRR
-	Ready     prometheus.Gauge
 }
 
 // Reconcile is what the loop measures.
@@ -65,23 +58,6 @@ type Reconcile struct {
 	GuardBlocked  prometheus.Gauge
 }
 
-// OVSDB is measured per database ("nb", "sb", "switch").
-type OVSDB struct {
-	Connected  *prometheus.GaugeVec   // db
-	Reconnects *prometheus.CounterVec // db
-	Updates    *prometheus.CounterVec // db, table
-	Rows       *prometheus.GaugeVec   // db, table
-	LastUpdate *prometheus.GaugeVec   // db
-}
-
-// FRR is measured where FRR's daemons are spoken to.
-type FRR struct {
-	Up       prometheus.Gauge
-	Restarts prometheus.Counter
-	Applied  *prometheus.CounterVec // result
-	Duration prometheus.Histogram
-}
-
 // latency are the buckets for what should take milliseconds: 1 ms to 32 s, each twice the one before.
 func latency() []float64 { return prometheus.ExponentialBuckets(0.001, 2, 16) }
 
@@ -93,9 +69,6 @@ func New(registry prometheus.Registerer, version string) *Set {
 		WithLabelValues(version, runtime.Version()).Set(1)
 	return &Set{
 		Reconcile: newReconcile(m),
-		OVSDB:     newOVSDB(m),
-		FRR:       newFRR(m),
-		Ready:     m.gauge(Ready, "Whether a full round has worked and the sources are in sync."),
 	}
 }
 
@@ -120,25 +93,6 @@ func newReconcile(m maker) *Reconcile {
 		Suppressed:    m.gaugeVec(RoutesSuppressed, "Addresses here that are not announced, by reason.", "reason"),
 		GuardActive:   m.gauge(GuardActive, "Whether the guard holds withdrawals back."),
 		GuardBlocked:  m.gauge(GuardBlocked, "Withdrawals that the guard holds back."),
-	}
-}
-
-func newOVSDB(m maker) *OVSDB {
-	return &OVSDB{
-		Connected:  m.gaugeVec(OVSDBConnected, "Whether the database is connected.", "db"),
-		Reconnects: m.counterVec(OVSDBReconnects, "Times the database was connected anew.", "db"),
-		Updates:    m.counterVec(OVSDBUpdates, "Row updates received.", "db", "table"),
-		Rows:       m.gaugeVec(OVSDBRows, "Rows held.", "db", "table"),
-		LastUpdate: m.gaugeVec(OVSDBLastUpdate, "Time of the last update received.", "db"),
-	}
-}
-
-func newFRR(m maker) *FRR {
-	return &FRR{
-		Up:       m.gauge(FRRUp, "Whether bgpd answers."),
-		Restarts: m.counter(FRRRestarts, "Times bgpd was seen to have started anew."),
-		Applied:  m.counterVec(FRRApplyTotal, "Changes to FRR's configuration, by result.", "result"),
-		Duration: m.histogram(FRRApplyDuration, "Seconds that changes to FRR's configuration took."),
 	}
 }
 

@@ -27,7 +27,7 @@ func TestNamesAndHelp(t *testing.T) {
 			t.Errorf("%s is a %s: _total is for counters", name, f.GetType())
 		}
 	}
-	for _, name := range []string{BuildInfo, ReconcileTotal, ReconcileLastSuccess, GuardActive, FRRUp} {
+	for _, name := range []string{BuildInfo, ReconcileTotal, ReconcileLastSuccess, GuardActive} {
 		if !seen[name] {
 			t.Errorf("%s is not there", name)
 		}

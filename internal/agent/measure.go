@@ -1,0 +1,38 @@
+package agent
+
+import (
+	"ovnbgp/internal/metrics"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/status"
+)
+
+// countObjects counts what a state wants, by subsystem and kind, for the status.
+func countObjects(n model.Node) []status.Count {
+	var counts []status.Count
+	add := func(subsystem, kind string, wanted int) {
+		if wanted > 0 {
+			counts = append(counts, status.Count{Subsystem: subsystem, Kind: kind, Wanted: wanted})
+		}
+	}
+	add("kernel", "link", len(n.Links))
+	add("kernel", "sysctl", len(n.Sysctls))
+	add("kernel", "address", len(n.Addresses))
+	add("kernel", "route", len(n.Routes))
+	add("kernel", "neighbour", len(n.Neighbors))
+	add("kernel", "proxy", len(n.Proxies))
+	add("kernel", "rule", len(n.Rules))
+	add("ovs", "flow", len(n.Flows))
+	add(n.VRF.Device, "address", len(n.Announcements))
+	add("frr", "leak", 1)
+	return counts
+}
+
+// readings are what the metrics ask for at each scrape.
+func (a *Agent) readings() metrics.Readings {
+	r := metrics.Readings{Ready: a.loop.Status().Ready, Writes: a.node.writes.bySubsystem()}
+	for _, s := range a.node.ovn.Status() {
+		r.Databases = append(r.Databases, metrics.Database{Name: s.Database, Connected: s.InSync, Connects: s.Connects,
+			Updates: s.Updates, Rows: s.Rows})
+	}
+	return r
+}

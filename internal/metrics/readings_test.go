@@ -1,0 +1,30 @@
+package metrics
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+func TestReadingsAreAskedForAtEachScrape(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	rows := 3
+	RegisterReadings(registry, func() Readings {
+		return Readings{Ready: true, Databases: []Database{{Name: "OVN_Northbound", Connected: true, Rows: rows}},
+			Writes: map[string]uint64{"kernel": 7}}
+	})
+	rows = 4
+	want := `
+# HELP ovnbgp_ovsdb_rows Rows held.
+# TYPE ovnbgp_ovsdb_rows gauge
+ovnbgp_ovsdb_rows{db="OVN_Northbound"} 4
+# HELP ovnbgp_writes_total Messages sent that change something, at the agent's own sockets.
+# TYPE ovnbgp_writes_total counter
+ovnbgp_writes_total{subsystem="kernel"} 7
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), OVSDBRows, Writes); err != nil {
+		t.Error(err)
+	}
+}
