@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,12 +16,13 @@ import (
 type keeper struct {
 	a    *Applier
 	name string
+	ctx  context.Context // ends when the bridge is mapped no more
 	stop context.CancelFunc
 	keys atomic.Pointer[map[openflow.Key]bool] // where our flows belong
 	seen atomic.Pointer[string]                // digest of what Plan read last; nil once we have written since
 
-	mu        sync.Mutex
-	conn      Bridge // nil, or one that may have ended
+	turn      chan struct{} // full while somebody uses what follows, which may take as long as a dial
+	conn      Bridge        // nil, or one that may have ended
 	monitored bool
 }
 
@@ -34,9 +34,9 @@ func (a *Applier) keeper(bridge string) *keeper {
 		return k
 	}
 	ctx, stop := context.WithCancel(a.ctx)
-	k := &keeper{a: a, name: bridge, stop: stop}
+	k := &keeper{a: a, name: bridge, ctx: ctx, stop: stop, turn: make(chan struct{}, 1)}
 	a.bridges[bridge] = k
-	a.tasks.Go(func() { k.run(ctx) })
+	a.tasks.Go(k.run)
 	return k
 }
 
@@ -53,11 +53,12 @@ func (a *Applier) release(gone func(bridge string) bool) {
 }
 
 // run keeps the connection until its context ends.
-func (k *keeper) run(ctx context.Context) {
+func (k *keeper) run() {
+	ctx := k.ctx
 	defer k.close()
 	pause := k.a.timers.Retry / 8
 	for ctx.Err() == nil {
-		conn, fresh, err := k.reach(ctx)
+		conn, monitored, fresh, err := k.reach(ctx)
 		if err != nil {
 			wait(ctx, pause)
 			pause = min(2*pause, k.a.timers.Retry)
@@ -67,7 +68,7 @@ func (k *keeper) run(ctx context.Context) {
 		if fresh {
 			k.a.poke()
 		}
-		k.watch(ctx, conn)
+		k.watch(ctx, conn, monitored)
 	}
 }
 
@@ -81,19 +82,36 @@ func wait(ctx context.Context, d time.Duration) {
 }
 
 // reach is connect with a bound of our own.
-func (k *keeper) reach(ctx context.Context) (Bridge, bool, error) {
+func (k *keeper) reach(ctx context.Context) (conn Bridge, monitored, fresh bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, k.a.timers.Reach)
 	defer cancel()
-	return k.connect(ctx)
+	conn, fresh, err = k.connect(ctx)
+	if err == nil {
+		err = k.take(ctx)
+	}
+	if err != nil {
+		return nil, false, false, err
+	}
+	defer k.leave()
+	return conn, k.monitored, fresh, nil
 }
 
+// take waits for the turn to use the connection's fields, and leave gives it to the next.
+func (k *keeper) take(ctx context.Context) error {
+	select {
+	case k.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (k *keeper) leave() { <-k.turn }
+
 // watch returns when the connection has ended. Where the switch tells nothing, it looks.
-func (k *keeper) watch(ctx context.Context, conn Bridge) {
-	k.mu.Lock()
-	poll := !k.monitored
-	k.mu.Unlock()
+func (k *keeper) watch(ctx context.Context, conn Bridge, monitored bool) {
 	var tick <-chan time.Time
-	if poll {
+	if !monitored {
 		t := time.NewTicker(k.a.timers.Poll)
 		defer t.Stop()
 		tick = t.C
@@ -163,8 +181,10 @@ func (k *keeper) update(u openflow.Update) {
 
 // connect returns the connection, and whether it was made now.
 func (k *keeper) connect(ctx context.Context) (conn Bridge, fresh bool, err error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	if err := k.take(ctx); err != nil {
+		return nil, false, err
+	}
+	defer k.leave()
 	if k.conn != nil {
 		select {
 		case <-k.conn.Done():
@@ -174,7 +194,7 @@ func (k *keeper) connect(ctx context.Context) (conn Bridge, fresh bool, err erro
 			return k.conn, false, nil
 		}
 	}
-	if err := k.a.ctx.Err(); err != nil {
+	if err := k.ctx.Err(); err != nil {
 		return nil, false, err
 	}
 	conn, err = k.a.dial(ctx, k.name)
@@ -191,8 +211,8 @@ func (k *keeper) connect(ctx context.Context) (conn Bridge, fresh bool, err erro
 }
 
 func (k *keeper) close() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.turn <- struct{}{}
+	defer k.leave()
 	if k.conn != nil {
 		k.conn.Close()
 		k.conn = nil
@@ -202,6 +222,8 @@ func (k *keeper) close() {
 // read returns the bridge's flows, anybody's: a foreign flow may stand where ours belongs. absent says why there can
 // be none.
 func (k *keeper) read(ctx context.Context) (flows []openflow.Flow, absent, err error) {
+	ctx, cancel := context.WithTimeout(ctx, k.a.timers.Reach)
+	defer cancel()
 	for range 2 {
 		conn, _, err := k.connect(ctx)
 		if err != nil && isAbsent(err) {

@@ -35,12 +35,12 @@ type Bridge interface {
 type Timers struct {
 	Poll  time.Duration // between reads of a bridge that has no flow monitor
 	Retry time.Duration // at most, between attempts to reach a bridge that does not answer
-	Reach time.Duration // for one such attempt
+	Reach time.Duration // for one such attempt, or one read of the flows
 }
 
 // DefaultTimers keep the promise that a flow deleted by another hand is back within 5 s on any bridge.
 func DefaultTimers() Timers {
-	return Timers{Poll: 4 * time.Second, Retry: time.Second, Reach: 2 * time.Second}
+	return Timers{Poll: 4 * time.Second, Retry: time.Second, Reach: 5 * time.Second}
 }
 
 // Applier is the switch as the loop sees it. It keeps one connection a bridge, and dials again when ovs-vswitchd

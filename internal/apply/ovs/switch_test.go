@@ -170,7 +170,34 @@ func TestRealSwitchUnreadable(t *testing.T) {
 	if steps, err := a.Plan(ctx, want); err == nil {
 		t.Errorf("a frozen switch: %v; want an error", steps)
 	}
+	// Nor does it hold up a plan that has less time than the keeper, which is dialling.
+	b := ovs.New(ovs.Sockets(sw.RunDir(), nil), ovs.DefaultTimers())
+	defer b.Close()
+	for range 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		if steps, err := b.Plan(ctx, want); err == nil || time.Since(began) > 2*time.Second {
+			t.Errorf("a frozen switch: %v after %s; want an error at the deadline", steps, time.Since(began))
+		}
+	}
 	sw.Thaw(t)
+}
+
+func BenchmarkIdlePlan(b *testing.B) {
+	sw := openflowtest.Start(b)
+	sw.AddBridge(b, "br-ex")
+	want := node("a 1", "b 2", "c 3", "d 4", "e 5")
+	a := ovs.New(ovs.Sockets(sw.RunDir(), nil), ovs.DefaultTimers())
+	defer a.Close()
+	if _, err := run(b.Context(), a, want); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if steps, err := a.Plan(b.Context(), want); err != nil || len(steps) > 0 {
+			b.Fatal(steps, err)
+		}
+	}
 }
 
 // database is a connection in the place of a client.

@@ -3,6 +3,7 @@ package openflow_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -165,6 +166,40 @@ func TestDeletesTakeOnlyWhatTheyName(t *testing.T) {
 	got := sw.Ofctl(t, "OpenFlow14", "dump-flows", "br0", "--no-stats")
 	if !strings.Contains(got, "cookie=0x5") || strings.Contains(got, "cookie=0x3e7") {
 		t.Errorf("after the delete by cookie:\n%s", got)
+	}
+}
+
+// Flows of any kind, others' too, can be read, and ours deleted one by one.
+func TestFlowsOfAnyKind(t *testing.T) {
+	sw := openflowtest.Start(t)
+	sw.AddBridge(t, "br0")
+	c := dial(t, sw, "br0", Options{})
+	sw.Ofctl(t, "OpenFlow14", "add-group", "br0", "group_id=1,type=all,bucket=output:1")
+	sw.Ofctl(t, "OpenFlow14", "add-meter", "br0", "meter=1,kbps,band=type=drop,rate=1000")
+	rules := []string{"reg0=5/0xf,tun_id=7,actions=load:1->NXM_NX_REG1[],resubmit(,3)", "ct_state=+trk,ip,actions=ct(commit,zone=4)",
+		"tcp6,tp_src=0x80/0xff80,actions=learn(table=1,NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],output:NXM_OF_IN_PORT[])",
+		"ip,nw_src=10.0.0.1/255.0.0.255,actions=group:1", "arp,arp_tpa=10.0.0.1,actions=controller(max_len=99)",
+		"conj_id=3,ip,actions=meter:1,goto_table:2", "ip,tcp_flags=+syn,actions=drop", "ip,actions=conjunction(3,1/2)",
+		"dl_dst=01:00:00:00:00:00/01:00:00:00:00:00,vlan_tci=0x1000/0x1000,actions=write_metadata:5", "ip,metadata=9,actions=set_queue:4,dec_ttl,output:1",
+		"ip,tun_metadata0=0x1234,actions=move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],set_field:5->reg2,write_actions(output:1)"}
+	sw.Ofctl(t, "OpenFlow14", "add-tlv-map", "br0", "{class=0xffff,type=0,len=4}->tun_metadata0")
+	for i, r := range rules {
+		if strings.Contains(r, "tcp_flags") {
+			r = "tcp," + strings.TrimPrefix(r, "ip,")
+		}
+		sw.Ofctl(t, "OpenFlow14", "add-flow", "br0", fmt.Sprintf("cookie=999,priority=%d,%s", 100+i, r))
+	}
+	flows, err := c.Flows(t.Context(), ours, 1<<64-1)
+	if err != nil || len(flows) != len(rules) {
+		t.Fatalf("%d flows, %v; want %d", len(flows), err, len(rules))
+	}
+	for _, f := range flows {
+		if err := c.Apply(t.Context(), Remove(f)); err != nil {
+			t.Errorf("delete %s: %v", f, err)
+		}
+	}
+	if flows, err = c.Flows(t.Context(), ours, 1<<64-1); err != nil || len(flows) != 0 {
+		t.Errorf("left over: %v, %v", flows, err)
 	}
 }
 

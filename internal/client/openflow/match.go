@@ -94,7 +94,7 @@ func appendPrefix(b []byte, p netip.Prefix, field4, field6 uint8) []byte {
 type oxm struct {
 	class       uint16
 	field       uint8
-	value, mask []byte // mask nil: exact
+	value, mask []byte // mask nil: exact; of other classes value has both
 	raw         []byte
 }
 
@@ -105,7 +105,7 @@ func cutOXM(b []byte) (f oxm, rest []byte, err error) {
 	}
 	size := int(b[3])
 	f = oxm{class: binary.BigEndian.Uint16(b), field: b[2] >> 1, value: b[4 : 4+size], raw: b[:4+size]}
-	if b[2]&1 != 0 {
+	if b[2]&1 != 0 && f.class == oxmBasic {
 		if size%2 != 0 {
 			return oxm{}, nil, fmt.Errorf("match field with a mask of another length: %w", ErrMalformed)
 		}
