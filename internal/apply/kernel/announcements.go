@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"ovnbgp/internal/client/netlink"
 	"ovnbgp/internal/model"
@@ -106,11 +107,7 @@ func (a *Announcements) announce(s *steps, w model.Announcement) {
 	if !w.Prefix.IsSingleIP() {
 		do = fails("only the address of a host can be announced by an address on %s", a.vrf.Device)
 	}
-	why := ""
-	if len(w.Whys) > 0 {
-		why = w.Whys[0]
-	}
-	s.add(plan.Create, addressText(w.Prefix, a.vrf.Device), why, []string{w.Key()}, do)
+	s.add(plan.Create, addressText(w.Prefix, a.vrf.Device), strings.Join(w.Whys, "; "), []string{w.Key()}, do)
 }
 
 // Cleanup lists the deletes of all announcements.

@@ -2,9 +2,14 @@ package kernel_test
 
 import (
 	"fmt"
+	"os"
+	"runtime"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"ovnbgp/internal/apply/kernel"
+	"ovnbgp/internal/client/netlink"
 	fakekernel "ovnbgp/internal/fake/kernel"
 )
 
@@ -24,5 +29,44 @@ func BenchmarkIdlePlan(b *testing.B) {
 		if steps, err := c.Plan(b.Context(), want); err != nil || len(steps) != 0 {
 			b.Fatal(len(steps), err)
 		}
+	}
+}
+
+// BenchmarkFirstRound makes 2,000 dual-stack ports in the kernel; OVNBGP_GUEST adds the VRF and its addresses.
+func BenchmarkFirstRound(b *testing.B) {
+	runtime.LockOSThread()
+	want := base()
+	for i := range 2000 {
+		port(&want, fmt.Sprintf("10.0.%d.%d", i>>8, i&255), brMAC, "br-ex")
+		port(&want, fmt.Sprintf("2001:db8::%x", i+1), brMAC, "br-ex")
+	}
+	want.Proxies = want.Proxies[:1]
+	if os.Getenv("OVNBGP_GUEST") == "" {
+		want = withoutVRF(want)
+	}
+	for b.Loop() {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			b.Fatal(err)
+		}
+		k, err := netlink.Open(b.Context(), netlink.Options{Protocols: []uint8{179}}, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, err := range []error{
+			k.LinkAdd(netlink.Link{Name: "br-ex", Kind: "bridge"}),
+			k.SetSysctl("1", "net", "ipv4", "conf", "all", "forwarding"),
+			k.SetSysctl("1", "net", "ipv6", "conf", "all", "forwarding"),
+		} {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		if text, errs := round(b.Context(), k, want); errs != nil {
+			b.Fatal(errs[0], text[:1000])
+		}
+		if text, _ := round(b.Context(), k, want); text != "" {
+			b.Fatal(text)
+		}
+		_ = k.Close()
 	}
 }

@@ -79,6 +79,7 @@ func harms() map[string]func(*testing.T, world) {
 		"alias gone":      func(t *testing.T, k world) { must(t, k.LinkSetAlias(link(t, k, "bgp-nic"), "")) },
 		"no proxy_arp":    func(t *testing.T, k world) { must(t, k.SetSysctl("0", "net", "ipv4", "conf", "br-ex", "proxy_arp")) },
 		"objects changed": changeObjects,
+		"old agent again": oldAgentAgain,
 		"bridge gone": func(t *testing.T, k world) {
 			must(t, k.LinkDel(link(t, k, "br-ex")))
 			k.AddBridge("br-ex", brMAC)
@@ -99,6 +100,23 @@ func changeObjects(t *testing.T, k world) {
 	}
 	must(t, k.ProxyDel(netlink.Neighbor{LinkIndex: br.Index, IP: netip.MustParseAddr("2001:db8:1::")}),
 		k.AddrDel(netlink.Addr{LinkIndex: br.Index, Prefix: netip.MustParsePrefix("169.254.1.1/32")}))
+}
+
+// oldAgentAgain is a rollback: the old agent writes its own over ours, and we come back. Its rules are younger than
+// ours, and a delete without a protocol takes the oldest.
+func oldAgentAgain(t *testing.T, k world) {
+	br := link(t, k, "br-ex")
+	for _, a := range []string{"203.0.113.11", "2001:db8:1::11"} {
+		ip := netip.MustParseAddr(a)
+		p := netip.PrefixFrom(ip, ip.BitLen())
+		r := netlink.Route{Table: 201, Dst: p, LinkIndex: br.Index, Protocol: netlink.ProtoBoot, Type: netlink.TypeUnicast,
+			Scope: map[bool]uint8{true: netlink.ScopeLink}[ip.Is4()], Metric: map[bool]uint32{true: netlink.MetricIPv6}[ip.Is6()]}
+		boot := oldRule(p.String())
+		boot.Protocol = netlink.ProtoBoot
+		must(t, k.RuleAdd(oldRule(p.String())), k.RuleAdd(boot), k.RouteReplace(r),
+			k.NeighReplace(netlink.Neighbor{LinkIndex: br.Index, IP: ip, MAC: "fa:16:3e:00:00:11"}))
+	}
+	must(t, k.ProxyAdd(netlink.Neighbor{LinkIndex: br.Index, IP: netip.MustParseAddr("2001:db8:1::")}))
 }
 
 // heals harms a kernel and expects it to be as before, after as many rounds as it takes.
