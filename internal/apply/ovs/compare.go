@@ -40,7 +40,7 @@ func compare(bridge string, want []model.Flow, have []openflow.Flow, absent erro
 		w := wish{Flow: f}
 		w.flow, w.reason = translate(f)
 		if absent != nil {
-			w.reason = fmt.Errorf("no switch answers for bridge %s: %w", bridge, absent)
+			w.reason = fmt.Errorf("bridge %s cannot be reached: %w", bridge, absent)
 		}
 		d.sort(w, w.flow.Key(), there)
 	}

@@ -335,7 +335,7 @@ func TestBridgeComesAndGoes(t *testing.T) {
 		f.Bridge = "br-new"
 		want.Flows = append(want.Flows, f)
 		text, err := run(t.Context(), a, want)
-		if err == nil || !strings.Contains(err.Error(), "no switch answers for bridge br-new") {
+		if err == nil || !strings.Contains(err.Error(), "bridge br-new cannot be reached") {
 			t.Errorf("missing bridge: %v", err)
 		}
 		if len(sw.Flows("br-ex")) != len(foreign(t))+2 {
