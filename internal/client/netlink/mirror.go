@@ -66,6 +66,10 @@ func NewMirror(ctx context.Context, opts Options) (*Mirror, error) {
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, opts.ReceiveBuffer) != nil {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, opts.ReceiveBuffer)
 	}
+	if err := quiet(fd, opts); err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
 	for _, g := range monitorGroups() {
 		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, g); err != nil {
 			_ = unix.Close(fd)
@@ -130,7 +134,10 @@ func (m *Mirror) Watch(tables ...uint32) {
 	for _, t := range tables {
 		if t != 0 && !slices.Contains(m.opts.Tables, t) {
 			m.opts.Tables = append(m.opts.Tables, t)
-			m.store.stale |= kindRoutes
+			m.store.stale |= kindRoutes // the filter before the dump: what changes between is told
+			if !m.closed && (t == TableMain || t == TableLocal) {
+				_ = quiet(m.fd, m.opts) // it worked when the socket was opened
+			}
 		}
 	}
 }

@@ -45,6 +45,52 @@ func TestOverrunIsDumped(t *testing.T) {
 	}
 }
 
+// The Internet's routes come and go in the main table without reaching the queue.
+func TestMainTableIsKeptOutOfTheQueue(t *testing.T) {
+	inNamespace(t)
+	c, err := Open(t.Context(), Options{Protocols: []uint8{179, 180}, ReceiveBuffer: 4096}, nil)
+	must(t, err)
+	defer func() { must(t, c.Close()) }()
+	v0 := vethPair(t, c)
+	actual(t, c)
+	w, err := NewWriter(WriterOptions{})
+	must(t, err)
+	defer func() { must(t, w.Close()) }()
+	c.mu.Lock()
+	for i := range 500 {
+		r := route(v0, fmt.Sprintf("10.0.%d.%d/32", i/250, i%250), "")
+		r.Table, r.Protocol = TableMain, 186
+		if err := w.RouteReplace(r); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	if err := c.drain(); err != nil || c.store.stale != 0 {
+		t.Errorf("the queue was overrun: %v, stale %b", err, c.store.stale)
+	}
+	c.mu.Unlock()
+	for i, p := range []uint8{179, 180} {
+		ours := route(v0, fmt.Sprintf("203.0.113.%d/32", i), "")
+		ours.Table, ours.Protocol = TableMain, p
+		must(t, w.RouteReplace(ours))
+		if got := actual(t, c).Routes; len(got) != 1 || got[0] != ours {
+			t.Errorf("protocol %d in main: %v", p, got)
+		}
+		must(t, w.RouteDel(ours))
+	}
+	c.Watch(TableMain)
+	if got := len(actual(t, c).Routes); got < 500 {
+		t.Errorf("%d routes of main after asking for it", got)
+	}
+	before := len(actual(t, c).Routes)
+	more := route(v0, "198.51.100.1/32", "")
+	more.Table, more.Protocol = TableMain, 186
+	must(t, w.RouteReplace(more))
+	if got := len(actual(t, c).Routes); got != before+1 {
+		t.Errorf("%d routes of main after another came, want %d", got, before+1)
+	}
+}
+
 func TestOwnWritesAreRead(t *testing.T) {
 	inNamespace(t)
 	writes := 0
@@ -148,4 +194,20 @@ func must2(b *testing.B, err error) {
 	if err != nil {
 		b.Fatal(err)
 	}
+}
+
+// What is not a message of the kernel's is no reason to panic.
+func FuzzMessages(f *testing.F) {
+	f.Add([]byte{20, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0})
+	f.Add(append([]byte{32, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, make([]byte, 16)...))
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		s := newStore(func(Route) bool { return true })
+		r := reply{seq: 1}
+		_ = messages(b, func(m message) error {
+			s.take(m)
+			m.seq = 1
+			return r.take(m)
+		})
+		s.actual()
+	})
 }
