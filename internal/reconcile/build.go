@@ -16,31 +16,49 @@ const passes = 3
 // errNotThere is what a step is told that worked but whose object is still planned.
 var errNotThere = errors.New("done, but not there when read back")
 
-// build makes the carriers and finds which wanted keys are not carried. Success is what is read back, not what a
-// step says of itself.
+// build makes the carriers, clears what is in their way, and finds which wanted keys are not carried. Success is what
+// is read back, not what a step says of itself.
 func (r *round[I, S]) build(ctx context.Context) {
-	tried := map[string]error{}
-	for range passes {
+	done := outcomes{}
+	for pass := 0; ctx.Err() == nil; pass++ {
 		todo := r.planCarriers(ctx)
-		ran := false
-		for _, t := range todo {
-			id := t.subsystem + " " + t.String()
-			if _, again := tried[id]; again {
-				continue
-			}
-			ran = true
-			tried[id] = r.do(ctx, t)
-			if ctx.Err() != nil {
-				r.missing(todo, tried)
-				return
-			}
-		}
-		if !ran {
-			r.missing(todo, tried)
+		r.findGone(todo, done)
+		r.sweep(ctx, done)
+		if pass == passes || !r.make(ctx, todo, done) {
+			r.noteUndone(todo, done)
 			return
 		}
 	}
-	r.missing(r.planCarriers(ctx), tried)
+}
+
+// outcomes are the carriers' steps that were run in this round.
+type outcomes map[string]error
+
+func (o outcomes) of(t task) (err error, ran bool) {
+	err, ran = o[t.subsystem+" "+t.String()]
+	return err, ran
+}
+
+// try runs a step, once a round.
+func (r *round[I, S]) try(ctx context.Context, t task, done outcomes) error {
+	if err, ran := done.of(t); ran {
+		return err
+	}
+	err := r.do(ctx, t)
+	done[t.subsystem+" "+t.String()] = err
+	return err
+}
+
+// make runs the steps that were not run yet, and tells whether there were any.
+func (r *round[I, S]) make(ctx context.Context, todo []task, done outcomes) (ran bool) {
+	for _, t := range todo {
+		if _, again := done.of(t); again || ctx.Err() != nil {
+			continue
+		}
+		_ = r.try(ctx, t, done) // kept by do
+		ran = true
+	}
+	return ran
 }
 
 // planCarriers plans all carriers; the deletes are kept for later.
@@ -82,25 +100,16 @@ func (r *round[I, S]) plan(ctx context.Context, a Applier[S], want S) ([]task, e
 	return tasks, nil
 }
 
-// missing finds the keys whose carriers are not in place from what is still to do. A re-marking that failed takes
-// nothing away.
-func (r *round[I, S]) missing(todo []task, tried map[string]error) {
+// findGone finds the keys whose carriers are not in place from what is to do. A re-marking that failed takes nothing
+// away.
+func (r *round[I, S]) findGone(todo []task, done outcomes) {
 	r.gone = map[string]string{}
 	for _, t := range todo {
-		err, ran := tried[t.subsystem+" "+t.String()]
-		if !ran {
-			r.waiting = true
-		}
-		if ran && err == nil {
-			err = fmt.Errorf("%s: %w", t.Step, errNotThere)
-			r.errs = append(r.errs, err)
-			r.books.failed(t, err)
-		}
 		if t.Verb == plan.Adopt {
 			continue
 		}
 		reason := t.String()
-		if err != nil {
+		if err, _ := done.of(t); err != nil {
 			reason = err.Error()
 		}
 		keys := t.Serves
@@ -111,6 +120,20 @@ func (r *round[I, S]) missing(todo []task, tried map[string]error) {
 			if r.wanted[k] && r.gone[k] == "" {
 				r.gone[k] = reason
 			}
+		}
+	}
+}
+
+// noteUndone keeps what is still to do at the end of the build though its step worked, or though no pass was left.
+func (r *round[I, S]) noteUndone(todo []task, done outcomes) {
+	for _, t := range todo {
+		switch err, ran := done.of(t); {
+		case !ran:
+			r.waiting = true
+		case err == nil:
+			err = fmt.Errorf("%s: %w", t.Step, errNotThere)
+			r.errs = append(r.errs, err)
+			r.books.failed(t, err)
 		}
 	}
 }

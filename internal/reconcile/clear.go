@@ -6,7 +6,7 @@ import (
 
 // sweep deletes, before anything is announced, what stands in the way of wanted keys: a stale rule is looked at
 // before the new one. Where that fails the key is not carried, whatever else is in place.
-func (r *round[I, S]) sweep(ctx context.Context) {
+func (r *round[I, S]) sweep(ctx context.Context, done outcomes) {
 	announced := r.announced()
 	var later []task
 	for _, t := range r.clears {
@@ -16,7 +16,7 @@ func (r *round[I, S]) sweep(ctx context.Context) {
 		case !touches(t, r.wanted) || t.Serves == nil:
 			later = append(later, t)
 		case r.mayClear(t, announced):
-			if err := r.do(ctx, t); err != nil {
+			if err := r.try(ctx, t, done); err != nil {
 				r.obstruct(t, nil, err.Error())
 			}
 		default:

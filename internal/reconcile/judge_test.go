@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	fakeswitch "ovnbgp/internal/fake/ovs"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/plan"
 )
@@ -105,12 +106,9 @@ func (j *judge) forwards(v view, key string) bool {
 // watched is an applier under the judge's eyes, whose reads and writes fail now and then.
 type watched struct {
 	Applier[model.Node]
-	j     *judge
-	told  func(context.Context) ([]string, error) // announcers only
-	pokes chan struct{}
+	j    *judge
+	told func(context.Context) ([]string, error) // announcers only
 }
-
-func (w *watched) Pokes() <-chan struct{} { return w.pokes }
 
 func (w *watched) Announced(ctx context.Context) ([]string, error) {
 	if w.j.fails(w.j.read) {
@@ -178,7 +176,9 @@ func (w *watched) try(ctx context.Context, s plan.Step) error {
 		return errors.Join(s.Do(ctx), errInjected)
 	}
 	j.n.kernel.FailCall(1 + j.rng.IntN(3))
+	j.n.ovs.FailCall(1+j.rng.IntN(2), fakeswitch.Failures()[j.rng.IntN(3)])
 	defer j.n.kernel.FailCall(0)
+	defer j.n.ovs.FailCall(0, fakeswitch.Refuse)
 	return s.Do(ctx)
 }
 

@@ -10,35 +10,51 @@ import (
 	"strings"
 
 	"ovnbgp/internal/apply/kernel"
+	"ovnbgp/internal/apply/ovs"
 	"ovnbgp/internal/client/netlink"
+	"ovnbgp/internal/client/openflow"
 	fakekernel "ovnbgp/internal/fake/kernel"
+	fakeswitch "ovnbgp/internal/fake/ovs"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/plan"
 )
 
+func bridges() []string { return []string{"br-ex", "br-two"} }
+
 // node is where the property test's loop works: the kernel, the switch and the BGP daemon.
 type node struct {
-	kernel *fakekernel.Kernel
-	flows  map[string]string // "br-ex in_port=1 ip" → MAC
-	leak   bool
-	own    int // writes to flows and leak
+	kernel  *fakekernel.Kernel
+	ovs     *fakeswitch.Switch
+	applier *ovs.Applier // keeps connections
+	leak    bool
+	leaks   int // writes to leak
 }
 
 func newNode() *node {
-	n := &node{kernel: fakekernel.New(), flows: map[string]string{}}
-	for _, bridge := range []string{"br-ex", "br-two"} {
+	n := &node{kernel: fakekernel.New(), ovs: fakeswitch.New()}
+	for _, bridge := range bridges() {
+		n.ovs.AddBridge(bridge)
 		n.kernel.AddBridge(bridge, bridgeMAC(bridge))
 	}
 	return n
 }
 
-func (n *node) writes() int { return n.kernel.Writes() + n.own }
+func (n *node) writes() int { return n.kernel.Writes() + n.ovs.Writes() + n.leaks }
 
 // appliers returns new appliers, as a started agent has them.
 func (n *node) appliers() (carriers []Applier[model.Node], announcers []Announcer[model.Node]) {
+	n.close()
+	n.applier = ovs.New(n.ovs.Dial, ovs.DefaultTimers())
 	vrf := model.VRF{Name: "bgp-vrf", Table: 10, Device: "bgp-nic"}
-	return []Applier[model.Node]{kernel.NewCarriers(n.kernel), flows{n}},
+	return []Applier[model.Node]{kernel.NewCarriers(n.kernel), n.applier},
 		[]Announcer[model.Node]{kernel.NewAnnouncements(n.kernel, vrf), leak{n}}
+}
+
+// close ends the connections of the appliers that there were.
+func (n *node) close() {
+	if n.applier != nil {
+		n.applier.Close()
+	}
 }
 
 // look returns what the kernel has.
@@ -107,11 +123,23 @@ func (n *node) forwards(v view, ip netip.Addr, to place) bool {
 			return false
 		}
 	}
-	ether := model.EtherIPv4
+	return n.comesBack(ip, to)
+}
+
+// comesBack tells whether a flow sends the answers of an address to the kernel.
+func (n *node) comesBack(ip netip.Addr, to place) bool {
+	ether := openflow.IPv4
 	if ip.Is6() {
-		ether = model.EtherIPv6
+		ether = openflow.IPv6
 	}
-	return n.flows[fmt.Sprintf("%s in_port=%d %s", to.bridge, to.ofport, ether)] == bridgeMAC(to.bridge)
+	mac, err := openflow.ParseMAC(bridgeMAC(to.bridge))
+	if err != nil {
+		panic(err)
+	}
+	return slices.ContainsFunc(n.ovs.Flows(to.bridge), func(f openflow.Flow) bool {
+		return f.Match.InPort == uint32(to.ofport) && f.Match.EthType == ether &&
+			slices.Contains(f.Actions, openflow.SetEthDst(mac))
+	})
 }
 
 func (v view) forwarding(ip netip.Addr) bool {
@@ -161,8 +189,10 @@ func (n *node) stranger(number int) string {
 	for _, nb := range v.Proxies {
 		deletes[fmt.Sprint("proxy ", nb)] = func() error { return n.kernel.ProxyDel(nb) }
 	}
-	for f := range n.flows {
-		deletes["flow "+f] = func() error { delete(n.flows, f); return nil }
+	for _, bridge := range bridges() {
+		for _, f := range n.ovs.Flows(bridge) {
+			deletes[fmt.Sprint("flow ", bridge, f)] = func() error { n.ovs.Change(bridge, openflow.Remove(f)); return nil }
+		}
 	}
 	names := slices.Sorted(maps.Keys(deletes))
 	if len(names) == 0 {
@@ -173,41 +203,8 @@ func (n *node) stranger(number int) string {
 	return name
 }
 
-// flows is the applier of the flows.
-type flows struct{ n *node }
-
-func (flows) Name() string           { return "ovs" }
-func (flows) Pokes() <-chan struct{} { return nil }
-
-func (f flows) Plan(_ context.Context, want model.Node) ([]plan.Step, error) {
-	var steps []plan.Step
-	wanted := map[string]bool{}
-	for _, w := range want.Flows {
-		name := fmt.Sprintf("%s in_port=%d %s", w.Bridge, w.OFPort, w.EtherType)
-		wanted[name] = true
-		if f.n.flows[name] == w.EthDst {
-			continue
-		}
-		steps = append(steps, plan.Step{Verb: plan.Create, Object: "flow " + name, Serves: w.Serves,
-			Do: func(context.Context) error {
-				if w.OFPort == 0 {
-					return errors.New("the patch port has no number")
-				}
-				f.n.own++
-				f.n.flows[name] = w.EthDst
-				return nil
-			}})
-	}
-	for _, name := range slices.Sorted(maps.Keys(f.n.flows)) {
-		if !wanted[name] {
-			steps = append(steps, plan.Step{Verb: plan.Delete, Object: "flow " + name,
-				Do: func(context.Context) error { f.n.own++; delete(f.n.flows, name); return nil }})
-		}
-	}
-	return steps, nil
-}
-
-// leak is the applier of FRR's leak: it hands on what the kernel has.
+// leak is the applier of FRR's leak: it hands on what the kernel has. (FRR's own applier speaks over sockets, for
+// which the bubble's clock does not wait.)
 type leak struct{ n *node }
 
 func (leak) Name() string                                { return "frr" }
@@ -219,7 +216,7 @@ func (l leak) Plan(context.Context, model.Node) ([]plan.Step, error) {
 		return nil, nil
 	}
 	return []plan.Step{{Verb: plan.Create, Object: "leak",
-		Do: func(context.Context) error { l.n.own++; l.n.leak = true; return nil }}}, nil
+		Do: func(context.Context) error { l.n.leaks++; l.n.leak = true; return nil }}}, nil
 }
 
 var errInjected = errors.New("injected")

@@ -44,7 +44,7 @@ const (
 	actBridge               // a bridge goes down, or up
 	actPort                 // a patch port loses its number, or gets one
 	actRestart              // the agent is started anew
-	actDaemon               // FRR is started anew, without its leak
+	actDaemon               // FRR is started anew, without its leak, or the switch, without its flows
 )
 
 func scripts() *rapid.Generator[script] {
@@ -85,11 +85,11 @@ func (s *stage) start() {
 	s.carriers, s.announcers = s.n.appliers()
 	s.watched = nil
 	for _, c := range s.carriers {
-		w := &watched{Applier: c, j: s.judge, pokes: make(chan struct{}, 1000)}
+		w := &watched{Applier: c, j: s.judge}
 		o.Carriers, s.watched = append(o.Carriers, w), append(s.watched, w)
 	}
 	for _, a := range s.announcers {
-		w := &watched{Applier: a, j: s.judge, pokes: make(chan struct{}, 1000), told: a.Announced}
+		w := &watched{Applier: a, j: s.judge, told: a.Announced}
 		o.Announcers, s.watched = append(o.Announcers, w), append(s.watched, w)
 	}
 	s.loop = New(o)
@@ -128,7 +128,7 @@ func (s *stage) perform(a act) {
 	case actDatabase:
 		s.c.now = []string{"A", "B"}[a.A%2]
 	case actBridge:
-		s.n.setBridge([]string{"br-ex", "br-two"}[a.A%2], a.B%2 == 0)
+		s.n.setBridge(bridges()[a.A%2], a.B%2 == 0)
 	case actPort:
 		n := networks()[a.A%len(networks())]
 		s.c.ofports[n.localnet] = a.B % 2 * (10 + a.A)
@@ -136,18 +136,13 @@ func (s *stage) perform(a act) {
 		s.stop()
 		s.start()
 	case actDaemon:
-		s.n.leak = false
+		if s.n.leak = s.n.leak && a.A%2 == 0; a.A%2 == 0 {
+			s.n.ovs.Restart()
+		}
 	}
 	s.look()
-	s.pokeAll()
-	s.pass(10*time.Millisecond + time.Duration(a.Seconds)*time.Second)
-}
-
-func (s *stage) pokeAll() {
 	s.c.pokes <- struct{}{}
-	for _, w := range s.watched {
-		w.pokes <- struct{}{}
-	}
+	s.pass(10*time.Millisecond + time.Duration(a.Seconds)*time.Second)
 }
 
 // besiege lets nothing be mended until the grace is over, and everything else work.
@@ -158,7 +153,7 @@ func (s *stage) besiege(a act) {
 		s.n.leak = false
 	}
 	s.look()
-	s.pokeAll()
+	s.c.pokes <- struct{}{}
 	s.pass(grace + time.Second)
 	s.judgeAfterGrace()
 	s.siege = false
@@ -167,7 +162,7 @@ func (s *stage) besiege(a act) {
 // settle ends all trouble and expects that the loop ends its own.
 func (s *stage) settle() {
 	s.read, s.write, s.c.lost = 0, 0, false
-	for _, bridge := range []string{"br-ex", "br-two"} {
+	for _, bridge := range bridges() {
 		s.n.setBridge(bridge, true)
 	}
 	for i, n := range networks() {
@@ -176,7 +171,7 @@ func (s *stage) settle() {
 		}
 	}
 	s.look()
-	s.pokeAll()
+	s.c.pokes <- struct{}{}
 	s.pass(5 * time.Minute)
 	if h := s.loop.Status().Held; h != nil {
 		if err := s.loop.AcceptWithdrawals(context.Background(), h.Hash); err != nil {
@@ -207,7 +202,7 @@ func (s *stage) judgeEnd() {
 		}
 	}
 	steps, writes := s.steps, s.n.writes()
-	s.pokeAll()
+	s.c.pokes <- struct{}{}
 	s.pass(time.Minute)
 	if s.steps != steps || s.n.writes() != writes {
 		s.complain(0, "not idle: %d steps, %d writes", s.steps-steps, s.n.writes()-writes)
@@ -229,6 +224,7 @@ func run(t *testing.T, sc script, rules Rules) (found, trace []string) {
 		}
 		s.settle()
 		s.stop()
+		s.n.close()
 		found, trace = j.found, j.trace
 	})
 	return found, trace

@@ -83,14 +83,13 @@ var errGate = errors.New("nothing is changed until the source can be read")
 
 // run is the order of things: build, announce, withdraw, clear. See Rules.
 //
-// What is withheld is withdrawn before anything is announced, and what stands in the way of a new announcement is
-// cleared before that; all other deletes come last.
+// What is withheld is withdrawn before anything is announced, and what stands in the way of a wanted key is cleared
+// while its carriers are built; all other deletes come last.
 func (r *round[I, S]) run(ctx context.Context) error {
 	if err := r.read(ctx); err != nil {
 		return err
 	}
 	r.build(ctx)
-	r.sweep(ctx)
 	r.withhold()
 	deletes := r.announce(ctx)
 	r.withdraw(ctx, deletes)
