@@ -1,0 +1,153 @@
+package lab
+
+import (
+	"errors"
+	"io"
+	"sync"
+)
+
+// errStreamClosed ends a stream whose other side is gone.
+var errStreamClosed = errors.New("the stream is closed")
+
+// outlet is the sending side of one stream of a job. It never has more than a window under way, so that a job whose
+// output nobody reads, or that does not read its input, blocks itself and no other.
+type outlet struct {
+	job    uint32
+	stream kind
+	out    func(frame) error
+
+	mu     sync.Mutex
+	room   *sync.Cond
+	free   int
+	closed bool
+}
+
+func newOutlet(job uint32, stream kind, out func(frame) error) *outlet {
+	o := &outlet{job: job, stream: stream, out: out, free: streamWindow}
+	o.room = sync.NewCond(&o.mu)
+	return o
+}
+
+// Write sends p in frames, waiting for room.
+func (o *outlet) Write(p []byte) (int, error) {
+	sent := 0
+	for sent < len(p) {
+		n, err := o.take(min(len(p)-sent, frameData))
+		if err != nil {
+			return sent, err
+		}
+		if err := o.out(frame{kind: o.stream, job: o.job, data: p[sent : sent+n]}); err != nil {
+			return sent, err
+		}
+		sent += n
+	}
+	return sent, nil
+}
+
+// take waits for room and takes up to most bytes of it.
+func (o *outlet) take(most int) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.free == 0 && !o.closed {
+		o.room.Wait()
+	}
+	if o.closed {
+		return 0, errStreamClosed
+	}
+	n := min(most, o.free)
+	o.free -= n
+	return n, nil
+}
+
+// give returns room: the other side consumed n bytes.
+func (o *outlet) give(n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.free = min(o.free+n, streamWindow)
+	o.room.Broadcast()
+}
+
+// close makes waiting and later writers fail.
+func (o *outlet) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	o.room.Broadcast()
+}
+
+// inlet is the receiving side of one stream: it holds what has come, never more than a window, and hands it to a
+// writer at that writer's pace.
+type inlet struct {
+	job    uint32
+	stream kind
+	out    func(frame) error
+
+	mu    sync.Mutex
+	come  *sync.Cond
+	held  []byte
+	ended bool
+	drop  bool
+}
+
+func newInlet(job uint32, stream kind, out func(frame) error) *inlet {
+	i := &inlet{job: job, stream: stream, out: out}
+	i.come = sync.NewCond(&i.mu)
+	return i
+}
+
+// put takes in bytes as they come; none means that the stream has ended. It never blocks.
+func (i *inlet) put(data []byte) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(data) == 0 {
+		i.ended = true
+	}
+	if !i.drop {
+		i.held = append(i.held, data...)
+	}
+	i.come.Broadcast()
+}
+
+// end says that no more will come; what is held is still handed over.
+func (i *inlet) end() { i.put(nil) }
+
+// copyTo hands the stream to w until it ends. When w fails the rest is thrown away and acknowledged, so that the
+// sender does not wait for a reader that is gone.
+func (i *inlet) copyTo(w io.Writer) error {
+	var failed error
+	for {
+		data := i.next()
+		if data == nil {
+			return failed
+		}
+		if failed == nil {
+			_, failed = w.Write(data)
+		}
+		if err := i.out(windowFrame(i.job, i.stream, len(data))); err != nil {
+			return err
+		}
+	}
+}
+
+// next waits for bytes; nil is the end.
+func (i *inlet) next() []byte {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for len(i.held) == 0 && !i.ended {
+		i.come.Wait()
+	}
+	if len(i.held) == 0 {
+		return nil
+	}
+	data := i.held
+	i.held = nil
+	return data
+}
+
+// discard throws away what is held and what comes, and ends copyTo.
+func (i *inlet) discard() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.drop, i.ended, i.held = true, true, nil
+	i.come.Broadcast()
+}

@@ -1,0 +1,202 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// builder makes one image in a temporary directory.
+type builder struct {
+	recipe Recipe
+	mirror string
+	dir    string // temporary; renamed when complete
+	log    *os.File
+	apt    []string // apt settings of the host that matter: its proxies
+}
+
+// buildImage makes an image and puts it at dir.
+func buildImage(ctx context.Context, o ImageOptions, dir string, out io.Writer) (Manifest, error) {
+	if runtime.GOARCH != "amd64" {
+		return Manifest{}, errNotAMD64
+	}
+	var err error
+	if o.Mirror == "" {
+		if o.Mirror, err = hostMirror("/etc/apt"); err != nil {
+			return Manifest{}, err
+		}
+	}
+	if err := checkSpace(filepath.Dir(dir)); err != nil {
+		return Manifest{}, err
+	}
+	b := &builder{recipe: o.Recipe, mirror: o.Mirror, dir: dir + ".part"}
+	if err := os.RemoveAll(b.dir); err != nil { // a build that was killed
+		return Manifest{}, err
+	}
+	if b.log, err = os.Create(filepath.Join(filepath.Dir(dir), "build.log")); err != nil {
+		return Manifest{}, err
+	}
+	defer b.log.Close()
+	var m Manifest
+	steps := []step{
+		{"  build tools", b.tools},
+		{"  packages of " + o.Recipe.Suite, b.base},
+		{"  kernel of " + o.Recipe.KernelSuite, b.kernel},
+		{"  manifest", func(ctx context.Context) error { m, err = b.finish(ctx); return err }},
+	}
+	for _, s := range steps {
+		if err := timed(ctx, out, s.name, s.do); err != nil {
+			return m, errors.Join(err, os.RemoveAll(b.dir))
+		}
+	}
+	return m, os.Rename(b.dir, dir)
+}
+
+func (b *builder) root() string { return filepath.Join(b.dir, "root") }
+
+// run runs a command of the build; its output goes to the build log, whose end is in the error.
+func (b *builder) run(ctx context.Context, name string, args ...string) error {
+	var tail bytes.Buffer
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C")
+	cmd.Stdout = io.MultiWriter(b.log, &tail)
+	cmd.Stderr = cmd.Stdout
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // mmdebstrap unmounts what it mounted
+	cmd.WaitDelay = 10 * time.Second
+	if err := cmd.Run(); err != nil {
+		lines := strings.Split(strings.TrimSpace(tail.String()), "\n")
+		return fmt.Errorf("%s: %w; its last lines (all are in %s):\n  %s", name, err, b.log.Name(),
+			strings.Join(lines[max(0, len(lines)-12):], "\n  "))
+	}
+	return nil
+}
+
+// tools installs what builds images, and the archive's keys when this host's are too old for the suite.
+func (b *builder) tools(ctx context.Context) error {
+	var missing []string
+	for tool, pkg := range map[string]string{"mmdebstrap": "mmdebstrap", "apt-get": "apt", "dpkg-deb": "dpkg"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			missing = append(missing, pkg)
+		}
+	}
+	if !b.hasKeys() {
+		missing = append(missing, "debian-archive-keyring")
+	}
+	if len(missing) > 0 {
+		if _, err := exec.LookPath("apt-get"); err != nil {
+			return fmt.Errorf("this is no Debian: install %s by hand", strings.Join(missing, ", "))
+		}
+		if err := b.run(ctx, "apt-get", "update"); err != nil {
+			return err
+		}
+		if err := b.run(ctx, "apt-get", append([]string{"install", "-y", "--no-install-recommends"}, missing...)...); err != nil {
+			return err
+		}
+	}
+	if !b.hasKeys() {
+		return fmt.Errorf("the keys in /usr/share/keyrings do not cover %s: bring debian-archive-keyring up to date", b.recipe.Suite)
+	}
+	dump, err := exec.CommandContext(ctx, "apt-config", "dump").Output()
+	if err != nil {
+		return fmt.Errorf("read apt's settings: %w", err)
+	}
+	b.apt = aptSettings(string(dump))
+	return nil
+}
+
+func (b *builder) hasKeys() bool {
+	found, _ := filepath.Glob("/usr/share/keyrings/debian-archive-" + b.recipe.Suite + "-automatic.*") // well-formed
+	return len(found) > 0
+}
+
+// aptSettings picks the host's proxies. Archives of a past day are expired ones: their date is not checked.
+func aptSettings(dump string) []string {
+	out := []string{`Acquire::Check-Valid-Until "false";`, `Acquire::Languages "none";`, `APT::Install-Recommends "false";`}
+	for line := range strings.Lines(dump) {
+		if strings.HasPrefix(line, "Acquire::http") {
+			out = append(out, strings.TrimSpace(line))
+		}
+	}
+	return out
+}
+
+// base makes the root file system.
+func (b *builder) base(ctx context.Context) error {
+	if err := os.MkdirAll(b.dir, 0o755); err != nil {
+		return err
+	}
+	args := []string{"--variant=minbase", "--mode=root", "--include=" + strings.Join(b.recipe.Packages, ",")}
+	for _, s := range b.apt {
+		args = append(args, "--aptopt="+s)
+	}
+	for _, doc := range []string{"man", "locale", "doc"} {
+		args = append(args, "--dpkgopt=path-exclude=/usr/share/"+doc+"/*")
+	}
+	return b.run(ctx, "mmdebstrap", append(args, b.recipe.Suite, b.root(), b.mirror)...)
+}
+
+// kernel fetches the kernel's package with an apt of its own, verified with the image's keys (they are newer than the
+// host's), and keeps the kernel and its modules.
+func (b *builder) kernel(ctx context.Context) error {
+	work := filepath.Join(b.dir, "apt")
+	for _, d := range []string{"lists/partial", "cache/archives/partial", "empty"} {
+		if err := os.MkdirAll(filepath.Join(work, d), 0o755); err != nil {
+			return err
+		}
+	}
+	keys := filepath.Join(b.root(), "usr/share/keyrings/debian-archive-keyring.gpg")
+	list := fmt.Sprintf("deb [signed-by=%s] %s %s main\n", keys, b.mirror, b.recipe.KernelSuite)
+	conf := strings.Join(append(b.apt,
+		`Dir::Etc::sourcelist "`+work+`/sources.list";`, `Dir::Etc::sourceparts "`+work+`/empty";`,
+		`Dir::Etc::preferencesparts "`+work+`/empty";`, `Dir::State::lists "`+work+`/lists";`,
+		`Dir::Cache "`+work+`/cache";`, `APT::Sandbox::User "root";`), "\n") + "\n"
+	for name, text := range map[string]string{"sources.list": list, "apt.conf": conf} {
+		if err := os.WriteFile(filepath.Join(work, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	script := `set -e; cd "$1"; export APT_CONFIG="$1/apt.conf"
+apt-get update
+apt-get download "$2"
+dpkg-deb -x "$2"_*.deb unpacked
+mkdir -p "$3/lab/bin" "$3/lab/files" "$3/usr/lib/modules"
+mv unpacked/usr/bin/linux.uml "$3/lab/linux.uml"
+mv unpacked/usr/lib/uml/modules/* "$3/usr/lib/modules/"
+chroot "$3" depmod -a "$(ls "$3/usr/lib/modules")"
+ln -sf ` + guestBinary + ` "$3/usr/local/bin/ovnbgp"
+cd /; rm -rf "$1"`
+	return b.run(ctx, "sh", "-c", script, "sh", work, b.recipe.Kernel, b.root())
+}
+
+// finish records what the image holds.
+func (b *builder) finish(ctx context.Context) (Manifest, error) {
+	m := Manifest{Recipe: b.recipe, Packages: map[string]string{}}
+	out, err := exec.CommandContext(ctx, "chroot", b.root(), "dpkg-query", "-W").Output()
+	if err != nil {
+		return m, fmt.Errorf("list the packages: %w", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		name, version, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		m.Packages[name] = version
+	}
+	kernels, err := os.ReadDir(filepath.Join(b.root(), "usr/lib/modules"))
+	if err != nil {
+		return m, fmt.Errorf("find the kernel's modules: %w", err)
+	}
+	if len(kernels) != 1 {
+		return m, fmt.Errorf("find the kernel's modules: there are %d kernels", len(kernels))
+	}
+	m.Kernel = kernels[0].Name()
+	if err := os.WriteFile(filepath.Join(b.dir, imageLock), nil, 0o644); err != nil {
+		return m, err
+	}
+	return m, writeJSON(filepath.Join(b.dir, imageManifest), m)
+}
