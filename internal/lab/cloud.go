@@ -179,6 +179,15 @@ func newID() string {
 	return ovsdb.UUID(b).String()
 }
 
+// rowUUID is an ID that newID made as the UUID of a row.
+func rowUUID(id string) ovsdb.UUID {
+	uuid, err := ovsdb.ParseUUID(id)
+	if err != nil {
+		panic("not made by newID: " + id) // a bug, or a state file edited by hand
+	}
+	return uuid
+}
+
 // newMAC is a random address with Neutron's base_mac.
 func newMAC() string {
 	var b [3]byte

@@ -151,7 +151,7 @@ func (b *bulk) floatingIP(c *Cloud, i int, public netip.Addr, p *Port) {
 		row["gateway_port"], row["external_mac"] = b.gateway, ovsdb.Some(fip.MAC)
 	}
 	name := fmt.Sprintf("nat%d", i)
-	b.ops = append(b.ops, insertAs("NAT", fip.ID, name, row))
+	b.ops = append(b.ops, ovsdb.InsertAs(rowUUID(fip.ID), "NAT", name, row))
 	b.nats = append(b.nats, ovsdb.Named(name))
 }
 

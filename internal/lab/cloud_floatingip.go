@@ -107,7 +107,7 @@ func (c *Cloud) associate(ctx context.Context, fip *FloatingIP, port string) ([]
 	}
 	name := "nat" + fip.MAC[9:11] + fip.MAC[12:14] + fip.MAC[15:] + strconv.FormatUint(uint64(fip.Revision), 10)
 	return []ovsdb.Operation{
-		insertAs("NAT", fip.ID, name, row),
+		ovsdb.InsertAs(rowUUID(fip.ID), "NAT", name, row),
 		add("Logical_Router", lr(r.ID), "nat", ovsdb.Named(name)),
 		setKeys("Logical_Switch_Port", lsp(p.ID), "external_ids", map[string]string{"neutron:port_fip": p.FloatingIP}),
 	}, nil

@@ -92,7 +92,7 @@ func (c *Cloud) CreateNetwork(ctx context.Context, o NetworkOptions) (*Network, 
 		row["other_config"].(map[string]string)["broadcast-arps-to-all-routers"] = "true"
 	}
 	row["external_ids"] = n.externalIDs()
-	if err := c.transact(ctx, append(ops, insertAs("Logical_Switch", n.ID, "switch", row))...); err != nil {
+	if err := c.transact(ctx, append(ops, ovsdb.InsertAs(rowUUID(n.ID), "Logical_Switch", "switch", row))...); err != nil {
 		return nil, fmt.Errorf("create network %s: %w", o.Name, err)
 	}
 	n.Metadata = Port{
@@ -129,11 +129,6 @@ func localnet(n *Network) ovsdb.Columns {
 		row["tag_request"] = ovsdb.Set{n.VLAN}
 	}
 	return row
-}
-
-// insertAs inserts a row whose UUID Neutron chooses: a network's switch, a floating IP's NAT.
-func insertAs(table, _, name string, row ovsdb.Columns) ovsdb.Operation {
-	return ovsdb.Insert(table, name, row)
 }
 
 // DeleteNetwork deletes a network without ports other than its metadata port.

@@ -58,6 +58,13 @@ func Insert(table, name string, row Columns) Operation {
 	return o
 }
 
+// InsertAs is Insert of a row whose UUID the client chooses (ovsdb-server 2.14 and later; not in RFC 7047).
+func InsertAs(id UUID, table, name string, row Columns) Operation {
+	o := Insert(table, name, row)
+	o.members["uuid"] = id.String()
+	return o
+}
+
 // Update sets columns of the rows that match where.
 func Update(table string, where []Condition, row Columns) Operation {
 	o := operation("update", table, true)
