@@ -107,10 +107,6 @@ func (m maker) gaugeVec(name, help string, labels ...string) *prometheus.GaugeVe
 	return made(m, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels))
 }
 
-func (m maker) counter(name, help string) prometheus.Counter {
-	return made(m, prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help}))
-}
-
 func (m maker) counterVec(name, help string, labels ...string) *prometheus.CounterVec {
 	return made(m, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels))
 }

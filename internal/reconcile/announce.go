@@ -48,7 +48,7 @@ func (r *round[I, S]) planAnnouncer(ctx context.Context, i int, a Announcer[S]) 
 		return nil, err
 	}
 	steps, err := r.plan(ctx, a, r.want.Without(r.withheld.sorted()...))
-	r.told[i].err = err
+	r.told[i].unplanned = err
 	return steps, err
 }
 

@@ -34,14 +34,14 @@ func (r *round[I, S]) build(ctx context.Context) {
 // outcomes are the carriers' steps that were run in this round.
 type outcomes map[string]error
 
-func (o outcomes) of(t task) (err error, ran bool) {
+func (o outcomes) of(t task) (ran bool, err error) {
 	err, ran = o[t.subsystem+" "+t.String()]
-	return err, ran
+	return ran, err
 }
 
 // try runs a step, once a round.
 func (r *round[I, S]) try(ctx context.Context, t task, done outcomes) error {
-	if err, ran := done.of(t); ran {
+	if ran, err := done.of(t); ran {
 		return err
 	}
 	err := r.do(ctx, t)
@@ -52,7 +52,7 @@ func (r *round[I, S]) try(ctx context.Context, t task, done outcomes) error {
 // make runs the steps that were not run yet, and tells whether there were any.
 func (r *round[I, S]) make(ctx context.Context, todo []task, done outcomes) (ran bool) {
 	for _, t := range todo {
-		if _, again := done.of(t); again || ctx.Err() != nil {
+		if again, _ := done.of(t); again || ctx.Err() != nil {
 			continue
 		}
 		_ = r.try(ctx, t, done) // kept by do
@@ -109,7 +109,7 @@ func (r *round[I, S]) findGone(todo []task, done outcomes) {
 			continue
 		}
 		reason := t.String()
-		if err, _ := done.of(t); err != nil {
+		if _, err := done.of(t); err != nil {
 			reason = err.Error()
 		}
 		keys := t.Serves
@@ -127,7 +127,7 @@ func (r *round[I, S]) findGone(todo []task, done outcomes) {
 // noteUndone keeps what is still to do at the end of the build though its step worked, or though no pass was left.
 func (r *round[I, S]) noteUndone(todo []task, done outcomes) {
 	for _, t := range todo {
-		switch err, ran := done.of(t); {
+		switch ran, err := done.of(t); {
 		case !ran:
 			r.waiting = true
 		case err == nil:

@@ -23,7 +23,7 @@ type guard struct {
 	departed map[string]departure // keys that the world was told within the window and is told no more
 	previous set                  // announced at the last look
 	looked   time.Time            // when that was
-	loose    set                  // unexplained keys that were let go at the last look
+	loose    set                  // unexplained keys that were let go since previous was read
 	released set                  // let go by an operator or by time, until they are gone
 
 	held     []status.HeldKey // sorted by key
@@ -64,13 +64,15 @@ type verdict struct {
 type ask func(keys []string) (map[string]model.Decision, error)
 
 func newGuard(cfg Guard) *guard {
-	return &guard{cfg: cfg, answers: map[string]answer{}, departed: map[string]departure{}, released: set{}}
+	return &guard{cfg: cfg, answers: map[string]answer{}, departed: map[string]departure{}, loose: set{},
+		released: set{}}
 }
 
 // clone returns a guard whose judgement leaves this one as it is.
 func (g *guard) clone() *guard {
 	c := *g
-	c.answers, c.departed, c.released = maps.Clone(g.answers), maps.Clone(g.departed), maps.Clone(g.released)
+	c.answers, c.departed = maps.Clone(g.answers), maps.Clone(g.departed)
+	c.loose, c.released = maps.Clone(g.loose), maps.Clone(g.released)
 	return &c
 }
 
@@ -118,7 +120,9 @@ func (g *guard) judge(q inquiry, ask ask) verdict {
 		}
 	}
 	g.database.look(q)
-	g.loose = set{}
+	if q.complete {
+		g.loose = set{} // else they are counted when what is announced can be read again
+	}
 	other := g.database.isOther()
 	tooMany := g.tooMany(q, len(unexplained))
 	for _, key := range unexplained {

@@ -254,7 +254,7 @@ func TestGuardForgetsWhatIsWantedAgain(t *testing.T) {
 
 func TestGuardHoldsOverARestart(t *testing.T) {
 	w := heldWorld()
-	play(t, w, nil, func(t *testing.T, l *loopOf) {
+	play(t, w, nil, func(*testing.T, *loopOf) {
 		w.want = names(3)
 		w.poke()
 		w.pass(4 * time.Minute)
@@ -274,7 +274,7 @@ func TestGuardDoesNotHoldSafety(t *testing.T) {
 	for _, k := range names(15) {
 		w.carriers.fail["create carrier "+k] = errTest
 	}
-	play(t, w, nil, func(t *testing.T, l *loopOf) {
+	play(t, w, nil, func(t *testing.T, _ *loopOf) {
 		w.pass(6 * time.Second)
 		wantKeys(t, "announced", w.announcer.have)
 	})

@@ -43,9 +43,8 @@ type Loop[I any, S State[S]] struct {
 
 // request is a call that the loop's goroutine answers.
 type request struct {
-	trigger Trigger
-	serve   func(ctx context.Context) error
-	answer  chan error
+	serve  func(ctx context.Context) error
+	answer chan error
 }
 
 // New returns a loop that is not running yet.
@@ -87,7 +86,7 @@ func (l *Loop[I, S]) Run(ctx context.Context) error {
 	l.listen(ctx, &listeners)
 
 	l.rereadAt = after(time.Now(), l.opts.Timers.Interval)
-	l.round(ctx, arrivals{triggers: []Trigger{Start}})
+	_ = l.round(ctx, arrivals{triggers: []Trigger{Start}}) // here and below: the status has it
 	for ctx.Err() == nil {
 		l.wait(ctx)
 	}
@@ -127,15 +126,15 @@ func (l *Loop[I, S]) wait(ctx context.Context) {
 	case <-l.inbox.notify:
 		l.debounce(ctx)
 		if ctx.Err() == nil {
-			l.round(ctx, l.inbox.take())
+			_ = l.round(ctx, l.inbox.take())
 		}
 	case <-timer.C:
 		if trigger == Timer {
-			l.reread(ctx)
+			_ = l.reread(ctx)
 		}
 		a := l.inbox.take()
 		a.triggers = append(a.triggers, trigger)
-		l.round(ctx, a)
+		_ = l.round(ctx, a)
 	}
 }
 

@@ -74,7 +74,7 @@ func (r *round[I, S]) problems(held *status.Held) []string {
 		}
 	}
 	for i, a := range r.opts.Announcers {
-		if err := r.told[i].err; err != nil {
+		if err := r.told[i].problem(); err != nil {
 			list = append(list, problem(a.Name(), err))
 		}
 	}

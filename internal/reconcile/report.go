@@ -44,7 +44,7 @@ func (r *round[I, S]) close(ctx context.Context, err error) {
 func (r *round[I, S]) makeReport(gate bool) status.Report {
 	old := r.report.Load()
 	report := status.Report{
-		Version: r.opts.Version, Time: time.Now().UTC(), Source: r.books.source,
+		Version: r.opts.Version, Time: time.Now().UTC(), Source: r.books.source, Synced: old.Synced || !gate,
 		Rounds: append([]status.Round(nil), r.books.rounds...), LastGood: r.books.lastGood,
 		Wanted: old.Wanted, Announced: old.Announced, Decisions: old.Decisions, Counts: old.Counts,
 		Withheld: old.Withheld, Held: old.Held, Subsystems: old.Subsystems,
@@ -76,7 +76,7 @@ func (r *round[I, S]) subsystems() []status.Subsystem {
 		list = append(list, subsystem(a.Name(), status.Carrier, r.unread[a.Name()]))
 	}
 	for i, a := range r.opts.Announcers {
-		list = append(list, subsystem(a.Name(), status.Announcer, r.told[i].err))
+		list = append(list, subsystem(a.Name(), status.Announcer, r.told[i].problem()))
 	}
 	return list
 }

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,11 +57,15 @@ type round[I any, S State[S]] struct {
 	waiting bool // something is left that no error stands for
 }
 
-// told is what one announcer tells the world.
+// told is what one announcer tells the world. It is not known when that could not be read, nor when a plan could
+// not be made: a BGP daemon that does not answer may still be believed by its peers.
 type told struct {
-	keys set
-	err  error
+	keys      set
+	err       error
+	unplanned error
 }
+
+func (t told) problem() error { return cmp.Or(t.err, t.unplanned) }
 
 // task is a step with the name of its subsystem.
 type task struct {
@@ -95,6 +100,9 @@ func (r *round[I, S]) run(ctx context.Context) error {
 	r.withdraw(ctx, deletes)
 	r.clear(ctx)
 	r.acceptDatabase(ctx)
+	if len(r.steps) > 0 && ctx.Err() == nil {
+		r.hear(ctx) // for the report
+	}
 	return errors.Join(append(r.errs, ctx.Err())...)
 }
 
@@ -116,6 +124,7 @@ func (r *round[I, S]) read(ctx context.Context) error {
 
 // hear reads what every announcer tells the world now.
 func (r *round[I, S]) hear(ctx context.Context) {
+	before := r.told
 	r.told = make([]told, len(r.opts.Announcers))
 	for i, a := range r.opts.Announcers {
 		var keys []string
@@ -124,6 +133,9 @@ func (r *round[I, S]) hear(ctx context.Context) {
 			return err
 		})
 		r.told[i] = told{keys: setOf(keys), err: err}
+		if before != nil {
+			r.told[i].unplanned = before[i].unplanned
+		}
 		r.noteRead(a.Name(), err)
 	}
 }
@@ -148,9 +160,14 @@ func (r *round[I, S]) announced() set {
 	return all
 }
 
-// allTold tells whether every announcer could be read.
-func (r *round[I, S]) allTold() bool {
+// allHeard tells whether every announcer said what it tells.
+func (r *round[I, S]) allHeard() bool {
 	return !slices.ContainsFunc(r.told, func(t told) bool { return t.err != nil })
+}
+
+// allTold tells whether every announcer could be read, and planned if it was its turn.
+func (r *round[I, S]) allTold() bool {
+	return !slices.ContainsFunc(r.told, func(t told) bool { return t.problem() != nil })
 }
 
 // do runs a step. One that has begun is finished even if the context ends; none is begun after that.

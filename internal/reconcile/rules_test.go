@@ -201,7 +201,7 @@ func TestRule4DoesNotWithdrawWhatItCannotSee(t *testing.T) {
 // forward, neither while that is mended nor when it could not be taken back.
 func TestWhatIsNotCarriedIsNotHandedOn(t *testing.T) {
 	w := standing("a", "b")
-	w.second = w.part("frr", "leak", func(k keys) []string { return []string{"leak"} })
+	w.second = w.part("frr", "leak", func(keys) []string { return []string{"leak"} })
 	w.second.serves = func(string) []string { return nil }
 	w.second.silent = true
 	delete(w.carriers.have, "a")
@@ -215,5 +215,23 @@ func TestWhatIsNotCarriedIsNotHandedOn(t *testing.T) {
 		w.done()
 		w.poke()
 		wantLog(t, w, "create carrier a: refused", "delete address a", "create leak leak")
+	})
+}
+
+// A BGP daemon that cannot be planned may be believed by its peers still: what it may have told keeps its carriers.
+func TestRule3WaitsForAnAnnouncerThatCannotBePlanned(t *testing.T) {
+	w := standing("a", "b")
+	w.second = w.part("frr", "leak", func(keys) []string { return nil })
+	w.second.silent, w.second.planErr = true, errTest
+	play(t, w, nil, func(t *testing.T, l *loopOf) {
+		w.want = []string{"b"}
+		w.poke()
+		wantLog(t, w, "delete address a")
+		if s := l.Status(); s.Ready || !s.Synced || s.Subsystems[2].Read {
+			t.Errorf("status: %+v", s)
+		}
+		w.second.planErr = nil
+		w.pass(time.Second)
+		wantLog(t, w, "delete carrier a")
 	})
 }

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,6 +62,7 @@ type part struct {
 	have    set
 	pokes   chan struct{}
 	readErr error
+	planErr error
 	fail    map[string]error // by step, "create carrier a"
 	during  func(step string)
 	forgets bool // its steps say they worked and change nothing
@@ -96,7 +98,7 @@ func (w *world) compute(*world) (keys, []model.Decision) {
 	return keys{carried: slices.Clone(w.want), announced: slices.Clone(w.want)}, w.decisions
 }
 
-func (w *world) ask(_ context.Context, _ *world, ks []string) (map[string]model.Decision, error) {
+func (w *world) ask(_ context.Context, _ *world, _ []string) (map[string]model.Decision, error) {
 	w.asked++
 	return w.evidence, w.evidenceErr
 }
@@ -117,8 +119,8 @@ func (p *part) Reread(context.Context) error {
 }
 
 func (p *part) Plan(_ context.Context, want keys) ([]plan.Step, error) {
-	if p.readErr != nil {
-		return nil, p.readErr
+	if err := cmp.Or(p.readErr, p.planErr); err != nil {
+		return nil, err
 	}
 	var steps []plan.Step
 	wanted := setOf(p.pick(want))

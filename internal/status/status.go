@@ -27,7 +27,9 @@ type Report struct {
 	Time    time.Time `json:"time"`
 	Verdict Verdict   `json:"verdict"`
 	Text    string    `json:"text"` // the verdict in a sentence
-	// Ready is set once a round has read everything and worked in full, and while the source is in sync.
+	// Synced is set once a round has been made with the source in sync: what could be done has been done.
+	Synced bool `json:"synced"`
+	// Ready is set from then on, while the source is in sync and every subsystem can be read.
 	Ready bool `json:"ready"`
 
 	Source     Source      `json:"source"`

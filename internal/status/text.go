@@ -14,10 +14,11 @@ import (
 
 // Judge sets the report's verdict, the sentence behind it and readiness from its other fields.
 func (r *Report) Judge() {
-	r.Ready = r.Source.InSync && !r.LastGood.IsZero()
+	r.Ready = r.Synced && r.Source.InSync &&
+		!slices.ContainsFunc(r.Subsystems, func(s Subsystem) bool { return !s.Read })
 	count := fmt.Sprintf("%d of %d announced", r.told(), r.Wanted)
 	switch {
-	case !r.Source.InSync && len(r.Rounds) > 0 && r.LastGood.IsZero():
+	case !r.Source.InSync && !r.Synced:
 		r.Verdict, r.Text = Starting, "the source is not in sync yet: "+r.Source.Err
 	case !r.Source.InSync:
 		r.Verdict, r.Text = Stopped, "nothing is changed, what is announced stays: "+r.Source.Err
@@ -83,7 +84,7 @@ func Write(w io.Writer, r Report) error {
 		writeHeld(&out, r)
 	}
 	out.WriteString("\n")
-	table(&out, func(t io.Writer) {
+	table(&out, func(t *bytes.Buffer) {
 		if r.Version != "" {
 			fmt.Fprintf(t, "version\t%s\n", r.Version)
 		}
@@ -102,10 +103,12 @@ func Write(w io.Writer, r Report) error {
 }
 
 // table aligns columns that are separated by tabs.
-func table(out *bytes.Buffer, rows func(io.Writer)) {
+func table(out *bytes.Buffer, rows func(*bytes.Buffer)) {
+	var text bytes.Buffer
+	rows(&text)
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	rows(t)
-	_ = t.Flush() // a buffer takes everything
+	_, _ = t.Write(text.Bytes()) // a buffer takes everything
+	_ = t.Flush()
 }
 
 func writeHeld(out *bytes.Buffer, r Report) {
@@ -148,7 +151,7 @@ func writeSubsystems(out *bytes.Buffer, r Report) {
 		return
 	}
 	out.WriteString("\n")
-	table(out, func(t io.Writer) {
+	table(out, func(t *bytes.Buffer) {
 		fmt.Fprintln(t, "SUBSYSTEM\tROLE\tREAD\tWRITES\tOBJECTS")
 		for _, s := range r.Subsystems {
 			read := "yes"
@@ -180,7 +183,7 @@ func writeDecisions(out *bytes.Buffer, r Report) {
 		return
 	}
 	out.WriteString("\n")
-	table(out, func(t io.Writer) {
+	table(out, func(t *bytes.Buffer) {
 		fmt.Fprintln(t, "DECISION\tREASON\tADDRESSES")
 		for _, d := range r.Decisions {
 			fmt.Fprintf(t, "%s\t%s\t%d\n", d.Verdict, d.Reason, d.Count)
@@ -194,7 +197,7 @@ func writeTroubles(out *bytes.Buffer, r Report) {
 	}
 	out.WriteString("\n")
 	shown := r.Troubles[:min(len(r.Troubles), screenTroubles)]
-	table(out, func(t io.Writer) {
+	table(out, func(t *bytes.Buffer) {
 		fmt.Fprintln(t, "STATE\tSUBSYSTEM\tOBJECT\tSINCE\tTRIES\tERROR")
 		for _, o := range shown {
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\n", o.State, o.Subsystem, strings.TrimSpace(string(o.Verb)+" "+o.Object),
@@ -211,7 +214,7 @@ func writeRounds(out *bytes.Buffer, r Report) {
 		return
 	}
 	out.WriteString("\n")
-	table(out, func(t io.Writer) {
+	table(out, func(t *bytes.Buffer) {
 		fmt.Fprintln(t, "ROUND\tCAUSE\tTOOK\tSTEPS\tRESULT")
 		for _, o := range r.Rounds[:min(len(r.Rounds), screenRounds)] {
 			took := time.Duration(o.Seconds * float64(time.Second)).Round(100 * time.Microsecond)
