@@ -141,7 +141,7 @@ func (r *round[I, S]) noteUndone(todo []task, done outcomes) {
 // withhold decides which wanted keys must not be announced now (rules 1 and 4).
 func (r *round[I, S]) withhold() {
 	r.withheld, r.mending = set{}, set{}
-	told, now := r.announced(), time.Now()
+	told, now := r.announced, time.Now()
 	r.forgetMended()
 	for k, reason := range r.gone {
 		since, known := r.broken[k]

@@ -7,7 +7,7 @@ import (
 // sweep deletes, before anything is announced, what stands in the way of wanted keys: a stale rule is looked at
 // before the new one. Where that fails the key is not carried, whatever else is in place.
 func (r *round[I, S]) sweep(ctx context.Context, done outcomes) {
-	announced := r.announced()
+	announced := r.announced
 	var later []task
 	for _, t := range r.clears {
 		switch {
@@ -44,7 +44,7 @@ func (r *round[I, S]) clear(ctx context.Context) {
 	if r.opts.Rules.ClearLast {
 		r.hear(ctx) // again: the withdrawals may have failed, or not have arrived yet
 	}
-	announced := r.announced()
+	announced := r.announced
 	for _, t := range r.clears {
 		switch {
 		case touches(t, r.verdict.held): // the guard's status has it

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -53,7 +52,7 @@ func (r *round[I, S]) makeReport(gate bool) status.Report {
 		report.Troubles, report.MoreTroubles = old.Troubles, old.MoreTroubles
 		return report
 	}
-	announced := r.announced()
+	announced := r.announced
 	report.Wanted, report.Announced = len(r.wanted), announced.sorted()
 	report.Withheld, report.Held = r.withheld.sorted(), r.guard.report()
 	report.Decisions = reasons(r.decisions)
@@ -94,9 +93,8 @@ func (r *round[I, S]) measureRoutes(announced set) {
 	m := r.opts.Metrics
 	for gauge, keys := range map[*prometheus.GaugeVec]set{m.Desired: r.wanted, m.RoutesApplied: announced} {
 		gauge.Reset()
-		for k := range keys {
-			vrf, afi := splitKey(k)
-			gauge.WithLabelValues(afi, vrf).Inc()
+		for labels, n := range countRoutes(keys) {
+			gauge.WithLabelValues(labels.afi, labels.vrf).Set(float64(n))
 		}
 	}
 	m.Suppressed.Reset()
@@ -107,14 +105,20 @@ func (r *round[I, S]) measureRoutes(announced set) {
 	}
 }
 
-// splitKey returns the VRF of an announcement's key and its address family, "ipv4" or "ipv6".
-func splitKey(key string) (vrf, afi string) {
-	vrf, prefix, _ := strings.Cut(key, " ")
-	p, err := netip.ParsePrefix(prefix)
-	if err == nil && p.Addr().Is6() {
-		return vrf, "ipv6"
+type routeLabels struct{ afi, vrf string }
+
+// countRoutes counts announcement keys ("bgp-vrf 203.0.113.9/32") by address family and VRF.
+func countRoutes(keys set) map[routeLabels]int {
+	count := map[routeLabels]int{}
+	for k := range keys {
+		vrf, prefix, _ := strings.Cut(k, " ")
+		labels := routeLabels{"ipv4", vrf}
+		if strings.Contains(prefix, ":") {
+			labels.afi = "ipv6"
+		}
+		count[labels]++
 	}
-	return vrf, "ipv4"
+	return count
 }
 
 // problem words what a preview could not plan.

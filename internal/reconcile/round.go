@@ -40,7 +40,8 @@ type round[I any, S State[S]] struct {
 	wanted    set
 	decisions []model.Decision
 
-	told []told // by announcer, in the order of Options.Announcers
+	told      []told // by announcer, in the order of Options.Announcers
+	announced set    // every key that any announcer tells
 
 	// unread names the carriers whose actual state is not known; nothing may be concluded from them.
 	unread map[string]error
@@ -125,7 +126,7 @@ func (r *round[I, S]) read(ctx context.Context) error {
 // hear reads what every announcer tells the world now.
 func (r *round[I, S]) hear(ctx context.Context) {
 	before := r.told
-	r.told = make([]told, len(r.opts.Announcers))
+	r.told, r.announced = make([]told, len(r.opts.Announcers)), make(set, len(r.announced))
 	for i, a := range r.opts.Announcers {
 		var keys []string
 		err := bounded(ctx, r.opts.Timers.Read, func(ctx context.Context) (err error) {
@@ -136,6 +137,7 @@ func (r *round[I, S]) hear(ctx context.Context) {
 		if before != nil {
 			r.told[i].unplanned = before[i].unplanned
 		}
+		maps.Copy(r.announced, r.told[i].keys)
 		r.noteRead(a.Name(), err)
 	}
 }
@@ -149,15 +151,6 @@ func (r *round[I, S]) noteRead(subsystem string, err error) {
 	if !r.dry {
 		r.books.unread(subsystem, err)
 	}
-}
-
-// announced returns every key that any announcer tells.
-func (r *round[I, S]) announced() set {
-	all := set{}
-	for _, t := range r.told {
-		maps.Copy(all, t.keys)
-	}
-	return all
 }
 
 // allHeard tells whether every announcer said what it tells.

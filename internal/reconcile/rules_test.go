@@ -171,7 +171,7 @@ func TestRule4MendsBeforeItWithdraws(t *testing.T) {
 		w.pass(5 * time.Second)
 		wantKeys(t, "announced after the grace", w.announcer.have, "b")
 		delete(w.carriers.fail, "create carrier a")
-		w.pass(10 * time.Second)
+		w.poke()
 		wantKeys(t, "announced once mended", w.announcer.have, "a", "b")
 	})
 	w = standing("a", "b")
@@ -233,5 +233,20 @@ func TestRule3WaitsForAnAnnouncerThatCannotBePlanned(t *testing.T) {
 		w.second.planErr = nil
 		w.pass(time.Second)
 		wantLog(t, w, "delete carrier a")
+	})
+}
+
+// A stale rule is looked at before the new one: what a key had in another place goes before the key is announced
+// here, and where it cannot go the key is not announced.
+func TestWhatStandsInTheWayGoesFirst(t *testing.T) {
+	w := newWorld("a")
+	w.carriers.have["old"] = true
+	w.carriers.serves = func(string) []string { return []string{"a"} }
+	w.carriers.fail["delete carrier old"] = errTest
+	play(t, w, nil, func(t *testing.T, _ *loopOf) {
+		wantLog(t, w, "delete carrier old: refused", "create carrier a")
+		delete(w.carriers.fail, "delete carrier old")
+		w.poke()
+		wantLog(t, w, "delete carrier old", "create address a")
 	})
 }
