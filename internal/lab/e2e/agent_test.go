@@ -17,11 +17,11 @@ import (
 )
 
 // cmdAgent starts, ends and signals agents: "agent stop compute1", "agent kill …", "agent start …" (waits until it has
-// settled), "agent hup …". "agent config NODE FILE" gives it another configuration at its next start or HUP; the old
-// one comes back at the script's end.
+// settled), "agent launch …" (does not wait), "agent hup …". "agent config NODE FILE" gives it another configuration at
+// its next start or HUP; the old one comes back at the script's end.
 func (s *stage) cmdAgent(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: agent start|stop|kill|hup NODE… | agent config NODE FILE")
+		ts.Fatalf("usage: agent start|launch|stop|kill|hup NODE… | agent config NODE FILE")
 	}
 	if args[0] == "config" {
 		node, err := s.fabric.Node(args[1])
@@ -39,10 +39,14 @@ func (s *stage) cmdAgent(ts *testscript.TestScript, neg bool, args []string) {
 func (s *stage) control(node lab.Node, verb string) error {
 	switch verb {
 	case "start":
+		delete(s.writes, node.Name) // it counts from its start
 		if err := node.StartAgent(); err != nil {
 			return err
 		}
 		return s.settled(node.Name)
+	case "launch":
+		delete(s.writes, node.Name)
+		return node.StartAgent()
 	case "stop":
 		return node.StopAgent(s.ctx)
 	case "kill":
@@ -54,18 +58,24 @@ func (s *stage) control(node lab.Node, verb string) error {
 		}
 		return syscall.Kill(pid, syscall.SIGHUP)
 	}
-	return fmt.Errorf("agent %s: want start, stop, kill, hup or config", verb)
+	return fmt.Errorf("agent %s: want start, launch, stop, kill, hup or config", verb)
 }
 
+// configure writes a node's configuration. "$BASE" in it stands for the one the lab began with.
 func (s *stage) configure(node lab.Node, text string) error {
-	old, err := os.ReadFile(node.Path(lab.AgentConfig))
-	if err != nil {
-		return err
+	base, ok := s.configs[node.Name]
+	if !ok {
+		old, err := os.ReadFile(node.Path(lab.AgentConfig))
+		if err != nil {
+			return err
+		}
+		base = string(old)
+		s.configs[node.Name] = base
+		s.undo = append(s.undo, func() error {
+			return errors.Join(node.StopAgent(s.ctx), node.WriteFile(lab.AgentConfig, base, 0o644))
+		})
 	}
-	s.undo = append(s.undo, func() error {
-		return errors.Join(node.StopAgent(s.ctx), node.WriteFile(lab.AgentConfig, string(old), 0o644))
-	})
-	return node.WriteFile(lab.AgentConfig, strings.ReplaceAll(text, "$BASE\n", string(old)), 0o644)
+	return node.WriteFile(lab.AgentConfig, strings.ReplaceAll(text, "$BASE\n", base), 0o644)
 }
 
 // status asks the agent of a node.
@@ -109,15 +119,11 @@ func (s *stage) cmdSettled(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(s.settled(args...))
 }
 
-// cmdWrites counts what an agent wrote at its own sockets: "writes mark NODE", then "writes none NODE". After a restart
-// "writes none NODE" without a mark asks for none since the start.
+// cmdWrites counts what an agent wrote at its own sockets since its start, or since "writes mark NODE": "writes none
+// NODE", "writes some NODE".
 func (s *stage) cmdWrites(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: writes mark|forget|none|some NODE")
-	}
-	if args[0] == "forget" {
-		delete(s.writes, args[1])
-		return
+		ts.Fatalf("usage: writes mark|none|some NODE")
 	}
 	// Give a write that should not be the time to be made.
 	time.Sleep(time.Second)
@@ -137,6 +143,6 @@ func (s *stage) cmdWrites(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%d writes on %s, want %s", got, args[1], args[0])
 		}
 	default:
-		ts.Fatalf("writes %s: want mark, forget, none or some", args[0])
+		ts.Fatalf("writes %s: want mark, none or some", args[0])
 	}
 }

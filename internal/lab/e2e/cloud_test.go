@@ -16,14 +16,14 @@ import (
 // has not removed it itself.
 //
 //	cloud network NAME flat|vlan:TAG|geneve [PHYSNET] [external]
-//	cloud subnet NETWORK CIDR
+//	cloud subnet NETWORK CIDR                cloud delete-network NAME
 //	cloud port NAME NETWORK [ADDRESS…]      cloud delete-port NAME
 //	cloud boot PORT NODE                     cloud stop PORT        cloud delete-vm PORT
 //	cloud router NAME                        cloud gateway ROUTER NETWORK CHASSIS…
 //	cloud interface ROUTER NETWORK SUBNET
 //	cloud fip NETWORK ADDRESS                cloud associate ADDRESS PORT    cloud disassociate ADDRESS
 //	cloud distributed true|false
-//	cloud bulk COUNT NETWORK EXTERNAL PARENT FIXED FIRST     cloud delete-bulk (same)
+//	cloud bulk PREFIX COUNT NETWORK EXTERNAL PARENT FIXED FIRST     cloud delete-bulk (same)
 func (s *stage) cmdCloud(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: cloud VERB …")
@@ -32,22 +32,23 @@ func (s *stage) cmdCloud(ts *testscript.TestScript, neg bool, args []string) {
 		least int
 		do    func([]string) error
 	}{
-		"network":      {2, s.network},
-		"subnet":       {2, s.subnet},
-		"port":         {2, s.port},
-		"delete-port":  {1, func(a []string) error { return s.cloud.DeletePort(s.ctx, a[0]) }},
-		"boot":         {2, s.boot},
-		"stop":         {1, func(a []string) error { return s.cloud.StopVM(s.ctx, a[0]) }},
-		"delete-vm":    {1, func(a []string) error { return s.cloud.DeleteVM(s.ctx, a[0]) }},
-		"router":       {1, s.router},
-		"gateway":      {2, s.gateway},
-		"interface":    {3, s.routerInterface},
-		"fip":          {2, s.floatingIP},
-		"associate":    {2, func(a []string) error { return s.cloud.Associate(s.ctx, a[0], a[1]) }},
-		"disassociate": {1, func(a []string) error { return s.cloud.Disassociate(s.ctx, a[0]) }},
-		"distributed":  {1, s.distributed},
-		"bulk":         {6, s.bulk},
-		"delete-bulk":  {6, s.deleteBulk},
+		"network":        {2, s.network},
+		"subnet":         {2, s.subnet},
+		"port":           {2, s.port},
+		"delete-port":    {1, func(a []string) error { return s.cloud.DeletePort(s.ctx, a[0]) }},
+		"delete-network": {1, func(a []string) error { return s.cloud.DeleteNetwork(s.ctx, a[0]) }},
+		"boot":           {2, s.boot},
+		"stop":           {1, func(a []string) error { return s.cloud.StopVM(s.ctx, a[0]) }},
+		"delete-vm":      {1, func(a []string) error { return s.cloud.DeleteVM(s.ctx, a[0]) }},
+		"router":         {1, s.router},
+		"gateway":        {2, s.gateway},
+		"interface":      {3, s.routerInterface},
+		"fip":            {2, s.floatingIP},
+		"associate":      {2, func(a []string) error { return s.cloud.Associate(s.ctx, a[0], a[1]) }},
+		"disassociate":   {1, func(a []string) error { return s.cloud.Disassociate(s.ctx, a[0]) }},
+		"distributed":    {1, s.distributed},
+		"bulk":           {7, s.bulk},
+		"delete-bulk":    {7, s.deleteBulk},
 	}
 	verb, ok := verbs[args[0]]
 	if !ok || len(args)-1 < verb.least {
@@ -160,15 +161,24 @@ func (s *stage) distributed(a []string) error {
 	return s.cloud.SetDistributed(s.ctx, on)
 }
 
-// bulk makes ports with a floating IP each, as subports of a running VM's port; "bulk 15 tenant public e2e-trunk
-// 10.0.0.100 203.0.113.100" makes e2e-trunk-0 and so on.
+// bulk makes ports with a floating IP each, as subports of a running VM's port: "bulk e2e- 15 tenant public trunk
+// 10.0.0.100 203.0.113.100" makes e2e-0 with 203.0.113.100, and so on. "delete-bulk" with a smaller number deletes that
+// many of them, all in one transaction.
 func (s *stage) bulk(a []string) error {
 	o, err := bulkOptions(a)
 	if err != nil {
 		return err
 	}
-	s.later(func() bool { _, err := s.cloud.Port(o.Prefix + "0"); return err == nil },
-		func() error { return s.cloud.DeleteBulk(s.ctx, o) })
+	s.undo = append(s.undo, func() error {
+		var errs []error
+		for i := range o.Count {
+			name := o.Prefix + strconv.Itoa(i)
+			if _, err := s.cloud.Port(name); err == nil {
+				errs = append(errs, s.cloud.DeletePort(s.ctx, name))
+			}
+		}
+		return errors.Join(errs...)
+	})
 	return s.cloud.CreateBulk(s.ctx, o)
 }
 
@@ -181,12 +191,12 @@ func (s *stage) deleteBulk(a []string) error {
 }
 
 func bulkOptions(a []string) (lab.BulkOptions, error) {
-	count, err1 := strconv.Atoi(a[0])
-	fixed, err2 := netip.ParseAddr(a[4])
-	first, err3 := netip.ParseAddr(a[5])
+	count, err1 := strconv.Atoi(a[1])
+	fixed, err2 := netip.ParseAddr(a[5])
+	first, err3 := netip.ParseAddr(a[6])
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return lab.BulkOptions{}, fmt.Errorf("bulk: %w", err)
 	}
-	return lab.BulkOptions{Prefix: a[3] + "-", Count: count, Network: a[1], External: a[2], Parent: a[3], Fixed: fixed,
+	return lab.BulkOptions{Prefix: a[0], Count: count, Network: a[2], External: a[3], Parent: a[4], Fixed: fixed,
 		First: first}, nil
 }

@@ -44,7 +44,7 @@ func TestScripts(t *testing.T) {
 				Cmds:                commands(ctx, fabric),
 				RequireExplicitExec: true,
 				Setup: func(env *testscript.Env) error {
-					stage, err := newStage(ctx, fabric)
+					stage, err := newStage(ctx, fabric, name)
 					if err != nil {
 						return err
 					}
@@ -82,16 +82,21 @@ func scripts(t *testing.T) []string {
 func commands(ctx context.Context, f *lab.Fabric) map[string]func(*testscript.TestScript, bool, []string) {
 	type command = func(s *stage, ts *testscript.TestScript, neg bool, args []string)
 	table := map[string]command{
-		"cloud":   (*stage).cmdCloud,
-		"leaf":    (*stage).cmdLeaf,
-		"updates": (*stage).cmdUpdates,
-		"banner":  (*stage).cmdBanner,
-		"ping":    (*stage).cmdPing,
-		"on":      (*stage).cmdOn,
-		"has":     (*stage).cmdHas,
-		"agent":   (*stage).cmdAgent,
-		"settled": (*stage).cmdSettled,
-		"writes":  (*stage).cmdWrites,
+		"cloud":    (*stage).cmdCloud,
+		"leaf":     (*stage).cmdLeaf,
+		"updates":  (*stage).cmdUpdates,
+		"banner":   (*stage).cmdBanner,
+		"ping":     (*stage).cmdPing,
+		"on":       (*stage).cmdOn,
+		"has":      (*stage).cmdHas,
+		"agent":    (*stage).cmdAgent,
+		"settled":  (*stage).cmdSettled,
+		"writes":   (*stage).cmdWrites,
+		"held":     (*stage).cmdHeld,
+		"log":      (*stage).cmdLog,
+		"daemon":   (*stage).cmdDaemon,
+		"database": (*stage).cmdDatabase,
+		"uplink":   (*stage).cmdUplink,
 	}
 	cmds := map[string]func(*testscript.TestScript, bool, []string){}
 	for name, do := range table {
@@ -112,26 +117,57 @@ func chassisNames() []string {
 
 // stage is what one script has to play with.
 type stage struct {
+	name    string
 	ctx     context.Context
 	fabric  *lab.Fabric
 	cloud   *lab.Cloud
-	undo    []func() error // what the script made, to be removed last first
-	updates map[string]int // marked by "updates mark"
-	writes  map[string]uint64
+	undo    []func() error          // what the script made, to be removed last first
+	ended   map[string]func() error // what the script has broken, and how it is mended
+	updates map[string]int          // marked by "updates mark"
+	writes  map[string]uint64       // marked by "writes mark"
+	configs map[string]string       // of nodes whose configuration the script has changed
+	logged  map[string]int          // marked by "log mark"
 }
 
 type stageKey struct{}
 
-func newStage(ctx context.Context, f *lab.Fabric) (*stage, error) {
-	cloud, err := f.Cloud(ctx)
-	if err != nil {
-		return nil, err
+func newStage(ctx context.Context, f *lab.Fabric, name string) (*stage, error) {
+	s := &stage{name: name, ctx: ctx, fabric: f, ended: map[string]func() error{}, updates: map[string]int{},
+		writes: map[string]uint64{}, logged: map[string]int{}, configs: map[string]string{}}
+	for _, node := range chassisNames() {
+		text, err := s.agentLog(node)
+		if err != nil {
+			return nil, err
+		}
+		s.logged[node] = len(text)
 	}
-	return &stage{ctx: ctx, fabric: f, cloud: cloud, updates: map[string]int{}, writes: map[string]uint64{}}, nil
+	return s, s.openCloud()
 }
 
-// clear removes what the script made and puts every agent back to work, so that the next script finds the lab as it was.
+// openCloud connects to the Northbound database, anew when it has been away.
+func (s *stage) openCloud() error {
+	if s.cloud != nil {
+		_ = s.cloud.Close() // its server may be gone
+	}
+	var err error
+	s.cloud, err = s.fabric.Cloud(s.ctx)
+	return err
+}
+
+// clear mends what the script has broken, removes what it made and puts every agent back to work, so that the next
+// script finds the lab as it was.
 func (s *stage) clear(t *testing.T) {
+	mended := len(s.ended) > 0
+	for what, mend := range s.ended {
+		if err := mend(); err != nil {
+			t.Errorf("clear the stage: mend %s: %v", what, err)
+		}
+	}
+	if mended {
+		if err := s.openCloud(); err != nil {
+			t.Errorf("clear the stage: %v", err)
+		}
+	}
 	for i := len(s.undo) - 1; i >= 0; i-- {
 		if err := s.undo[i](); err != nil {
 			t.Errorf("clear the stage: %v", err)

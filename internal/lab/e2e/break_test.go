@@ -1,0 +1,118 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"ovnbgp/internal/lab"
+)
+
+// cmdDaemon breaks and mends what runs on nodes:
+//
+//	daemon kill NODE PROGRAM       it gets no chance to tidy up
+//	daemon exit NODE PROGRAM       as packages stop ovs-vswitchd and ovn-controller
+//	daemon cleanup NODE            ovs-vswitchd goes and takes its devices along
+//	daemon start NODE PROGRAM      ovs-vswitchd, ovn-controller or bgpd
+//
+// What a script has ended and not started again is started at its end.
+func (s *stage) cmdDaemon(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: daemon kill|exit|cleanup|start NODE [PROGRAM]")
+	}
+	node, err := s.fabric.Node(args[1])
+	ts.Check(err)
+	program := "ovs-vswitchd"
+	if len(args) > 2 {
+		program = args[2]
+	}
+	key := node.Name + " " + program
+	if args[0] == "start" {
+		delete(s.ended, key)
+		ts.Check(startDaemon(s.ctx, node, program))
+		return
+	}
+	ts.Check(endDaemon(s.ctx, node, program, args[0]))
+	s.ended[key] = func() error { return startDaemon(s.ctx, node, program) }
+}
+
+func startDaemon(ctx context.Context, n lab.Node, program string) error {
+	switch program {
+	case "ovs-vswitchd":
+		return n.StartVswitchd(ctx)
+	case "ovn-controller":
+		return n.StartController(ctx)
+	case "bgpd":
+		if err := n.Daemon(ctx, "/usr/lib/frr/bgpd", "-d", "-A", "127.0.0.1"); err != nil {
+			return err
+		}
+		_, err := n.Output(ctx, "vtysh", "-b") // as watchfrr does
+		return err
+	}
+	return fmt.Errorf("daemon start: %s is not known here", program)
+}
+
+func endDaemon(ctx context.Context, n lab.Node, program, how string) error {
+	var err error
+	switch how {
+	case "kill":
+		var killed int
+		if killed, err = n.Kill(program); err == nil && killed == 0 {
+			err = fmt.Errorf("no %s runs on %s", program, n.Name)
+		}
+	case "exit":
+		tool := "ovs-appctl"
+		if program == "ovn-controller" {
+			tool = "ovn-appctl"
+		}
+		_, err = n.Output(ctx, tool, "-t", program, "exit")
+	case "cleanup":
+		_, err = n.Output(ctx, "ovs-appctl", "-t", program, "exit", "--cleanup")
+	default:
+		err = fmt.Errorf("daemon %s: want kill, exit, cleanup or start", how)
+	}
+	return err
+}
+
+// cmdDatabase ends, starts and replaces OVN's databases: "database stop nb", "database start nb", "database replace sb"
+// (by an empty one), "database restore sb". What a script leaves broken is mended at its end.
+func (s *stage) cmdDatabase(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: database stop|start|replace|restore nb|sb")
+	}
+	d := lab.Database(args[1])
+	key := "database " + args[1]
+	switch args[0] {
+	case "stop":
+		ts.Check(s.fabric.StopDatabase(s.ctx, d))
+		s.ended[key] = func() error { return s.fabric.StartDatabase(s.ctx, d) }
+	case "start":
+		delete(s.ended, key)
+		ts.Check(s.fabric.StartDatabase(s.ctx, d))
+	case "replace":
+		ts.Check(s.fabric.ReplaceDatabase(s.ctx, d))
+		s.ended[key] = func() error { return s.fabric.RestoreDatabase(s.ctx, d) }
+	case "restore":
+		delete(s.ended, key)
+		ts.Check(s.fabric.RestoreDatabase(s.ctx, d))
+	default:
+		ts.Fatalf("database %s: want stop, start, replace or restore", args[0])
+	}
+	if len(s.ended) == 0 {
+		ts.Check(s.openCloud())
+	}
+}
+
+// cmdUplink cuts a node from the leaf, overlay and all, or heals it: "uplink gateway1 down".
+func (s *stage) cmdUplink(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 || args[1] != "up" && args[1] != "down" {
+		ts.Fatalf("usage: uplink NODE up|down")
+	}
+	key := "uplink " + args[0]
+	delete(s.ended, key)
+	if args[1] == "down" {
+		s.ended[key] = func() error { return s.fabric.SetUplink(args[0], true) }
+	}
+	ts.Check(s.fabric.SetUplink(args[0], args[1] == "up"))
+}
