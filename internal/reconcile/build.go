@@ -85,7 +85,7 @@ func (r *round[I, S]) planCarriers(ctx context.Context) []task {
 // plan asks one applier for its steps.
 func (r *round[I, S]) plan(ctx context.Context, a Applier[S], want S) ([]task, error) {
 	var steps []plan.Step
-	err := bounded(ctx, r.opts.Timers.Read, func(ctx context.Context) (err error) {
+	err := r.consult(ctx, a.Name(), func(ctx context.Context) (err error) {
 		steps, err = a.Plan(ctx, want)
 		return err
 	})

@@ -25,6 +25,7 @@ const (
 // arrivals is what came in since the last round.
 type arrivals struct {
 	triggers []Trigger
+	from     []string  // the appliers that poked
 	first    time.Time // when the source first poked; zero if it did not
 }
 
@@ -38,8 +39,9 @@ type inbox struct {
 
 func newInbox() *inbox { return &inbox{notify: make(chan struct{}, 1)} }
 
-// forward puts every poke of a channel in, until the channel or the context ends.
-func (b *inbox) forward(ctx context.Context, pokes <-chan struct{}, t Trigger) {
+// forward puts every poke of a channel in, until the channel or the context ends. From is the applier's name, if it
+// is one.
+func (b *inbox) forward(ctx context.Context, pokes <-chan struct{}, t Trigger, from string) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -48,16 +50,19 @@ func (b *inbox) forward(ctx context.Context, pokes <-chan struct{}, t Trigger) {
 			if !open {
 				return
 			}
-			b.put(t)
+			b.put(t, from)
 		}
 	}
 }
 
-func (b *inbox) put(t Trigger) {
+func (b *inbox) put(t Trigger, from string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !slices.Contains(b.pending.triggers, t) {
 		b.pending.triggers = append(b.pending.triggers, t)
+	}
+	if from != "" && !slices.Contains(b.pending.from, from) {
+		b.pending.from = append(b.pending.from, from)
 	}
 	if t == Event && b.pending.first.IsZero() {
 		b.pending.first = time.Now()

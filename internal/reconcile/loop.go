@@ -32,6 +32,7 @@ type Loop[I any, S State[S]] struct {
 	books    *books
 	guard    *guard
 	broken   map[string]time.Time // since when a wanted key's carrier is gone
+	silent   map[string]silence   // appliers that did not answer in time
 	failures int                  // rounds in a row that left something to do
 	retryAt  time.Time
 	rereadAt time.Time
@@ -65,6 +66,7 @@ func New[I any, S State[S]](o Options[I, S]) *Loop[I, S] {
 		books:    newBooks(o.Log, o.Metrics),
 		guard:    newGuard(o.Guard),
 		broken:   map[string]time.Time{},
+		silent:   map[string]silence{},
 		jitter:   func(d time.Duration) time.Duration { return d - rand.N(d/4+1) },
 	}
 	l.report.Store(&status.Report{Version: o.Version, Time: time.Now().UTC(), Verdict: status.Starting,
@@ -95,14 +97,14 @@ func (l *Loop[I, S]) Run(ctx context.Context) error {
 
 // listen turns the pokes of all parts into arrivals.
 func (l *Loop[I, S]) listen(ctx context.Context, wg *sync.WaitGroup) {
-	hear := func(pokes <-chan struct{}, t Trigger) {
+	hear := func(pokes <-chan struct{}, t Trigger, from string) {
 		if pokes != nil {
-			wg.Go(func() { l.inbox.forward(ctx, pokes, t) })
+			wg.Go(func() { l.inbox.forward(ctx, pokes, t, from) })
 		}
 	}
-	hear(l.opts.Source.Pokes(), Event)
+	hear(l.opts.Source.Pokes(), Event, "")
 	for _, a := range l.appliers() {
-		hear(a.Pokes(), Drift)
+		hear(a.Pokes(), Drift, a.Name())
 	}
 }
 

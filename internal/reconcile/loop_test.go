@@ -221,3 +221,27 @@ func TestPlanWithoutARunningLoop(t *testing.T) {
 		t.Errorf("Plan of a closed gate: %v", err)
 	}
 }
+
+// A daemon that hangs must not hold up the others round after round.
+func TestAnApplierThatHangsIsLeftAloneForAWhile(t *testing.T) {
+	w := standing("a")
+	w.second = w.part("frr", "path", func(k keys) []string { return k.announced })
+	w.second.have, w.second.hangs = setOf([]string{"a"}), true
+	play(t, w, nil, func(t *testing.T, l *loopOf) {
+		w.pass(10 * time.Second) // the first round waits in vain
+		asked := w.second.asked
+		w.want = []string{"a", "b"}
+		w.poke()
+		wantLog(t, w, "create carrier b", "create address b")
+		if w.second.asked != asked {
+			t.Errorf("asked again at once")
+		}
+		w.second.hangs = false
+		w.second.pokes <- struct{}{} // it is back
+		w.pass(200 * time.Millisecond)
+		wantLog(t, w, "create path b")
+		if r := l.Status(); !r.Ready {
+			t.Errorf("status: %+v", r)
+		}
+	})
+}

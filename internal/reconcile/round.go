@@ -129,7 +129,7 @@ func (r *round[I, S]) hear(ctx context.Context) {
 	r.told, r.announced = make([]told, len(r.opts.Announcers)), make(set, len(r.announced))
 	for i, a := range r.opts.Announcers {
 		var keys []string
-		err := bounded(ctx, r.opts.Timers.Read, func(ctx context.Context) (err error) {
+		err := r.consult(ctx, a.Name(), func(ctx context.Context) (err error) {
 			keys, err = a.Announced(ctx)
 			return err
 		})

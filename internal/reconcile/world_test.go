@@ -63,6 +63,8 @@ type part struct {
 	pokes   chan struct{}
 	readErr error
 	planErr error
+	hangs   bool             // Plan does not answer
+	asked   int              // calls of Plan
 	fail    map[string]error // by step, "create carrier a"
 	during  func(step string)
 	forgets bool // its steps say they worked and change nothing
@@ -118,7 +120,12 @@ func (p *part) Reread(context.Context) error {
 	return nil
 }
 
-func (p *part) Plan(_ context.Context, want keys) ([]plan.Step, error) {
+func (p *part) Plan(ctx context.Context, want keys) ([]plan.Step, error) {
+	p.asked++
+	if p.hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	if err := cmp.Or(p.readErr, p.planErr); err != nil {
 		return nil, err
 	}
