@@ -16,6 +16,8 @@ import (
 	"ovnbgp/internal/status"
 )
 
+const agentSocket = "/run/ovnbgp/agent.sock"
+
 // cmdAgent starts, ends and signals agents: "agent stop compute1", "agent kill …", "agent start …" (waits until it has
 // settled), "agent launch …" (does not wait), "agent hup …". "agent config NODE FILE" gives it another configuration at
 // its next start or HUP; the old one comes back at the script's end.
@@ -84,7 +86,7 @@ func (s *stage) status(node string) (status.Report, error) {
 	if err != nil {
 		return status.Report{}, err
 	}
-	return api.NewClient(n.Path("/run/ovnbgp/agent.sock")).Status(s.ctx)
+	return api.NewClient(n.Path(agentSocket)).Status(s.ctx)
 }
 
 // settled waits until the agents of the nodes have nothing left to do.

@@ -180,6 +180,11 @@ func (s *stage) clear(t *testing.T) {
 			}
 		}
 	}
+	for _, n := range s.fabric.Chassis() {
+		if err := s.release(n); err != nil {
+			t.Errorf("clear the stage: %v", err)
+		}
+	}
 	if err := s.cloud.Close(); err != nil {
 		t.Errorf("clear the stage: %v", err)
 	}

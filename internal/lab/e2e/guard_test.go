@@ -5,20 +5,28 @@ import (
 	"strconv"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"ovnbgp/internal/api"
+	"ovnbgp/internal/lab"
+	"ovnbgp/internal/status"
 )
 
 // cmdHeld waits until the guard of a node holds that many withdrawals, and keeps their hash for "$HASH": "held
-// compute1 12". With "none" it must hold none now.
+// compute1 12", or until it holds none: "held compute1 none".
 func (s *stage) cmdHeld(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: held NODE COUNT|none")
 	}
 	if args[1] == "none" {
-		report, err := s.status(args[0])
+		took, err := s.eventually(func() error {
+			report, err := s.status(args[0])
+			if err == nil && report.Held != nil {
+				err = fmt.Errorf("%s holds %+v", args[0], *report.Held)
+			}
+			return err
+		})
 		ts.Check(err)
-		if report.Held != nil {
-			ts.Fatalf("%s holds %+v", args[0], *report.Held)
-		}
+		ts.Logf("took %.2f s", took.Seconds())
 		return
 	}
 	want, err := strconv.Atoi(args[1])
@@ -38,4 +46,25 @@ func (s *stage) cmdHeld(ts *testscript.TestScript, neg bool, args []string) {
 		return nil
 	})
 	ts.Check(err)
+}
+
+// release lets go of whatever a guard holds because the script that ends has removed what it made.
+func (s *stage) release(node lab.Node) error {
+	_, err := s.eventually(func() error {
+		report, err := s.status(node.Name)
+		if err != nil {
+			return err
+		}
+		if report.Held != nil {
+			client := api.NewClient(node.Path(agentSocket))
+			if report, err = client.Sync(s.ctx, api.SyncRequest{AcceptWithdrawals: report.Held.Hash}); err != nil {
+				return err
+			}
+		}
+		if report.Verdict != status.OK {
+			return fmt.Errorf("agent of %s: %s: %s", node.Name, report.Verdict, report.Text)
+		}
+		return nil
+	})
+	return err
 }
