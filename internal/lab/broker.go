@@ -17,6 +17,7 @@ import (
 // serial line. It only passes frames on and rewrites job numbers; windows are agreed between client and guest.
 type broker struct {
 	line *frameWriter
+	pace *credit // of the line
 	log  *slog.Logger
 
 	mu      sync.Mutex
@@ -27,7 +28,8 @@ type broker struct {
 }
 
 func newBroker(line io.Writer, log *slog.Logger) *broker {
-	return &broker{line: newFrameWriter(line), log: log, clients: map[uint32]*brokerClient{}}
+	pace := newCredit(lineWindow)
+	return &broker{line: newFrameWriter(pacedWriter{pace, line}), pace: pace, log: log, clients: map[uint32]*brokerClient{}}
 }
 
 // awaitReady reads the guest's first frame.
@@ -48,7 +50,13 @@ func (b *broker) relay(line *bufio.Reader) error {
 	for {
 		f, err := readFrame(line)
 		if err != nil {
+			b.pace.close()
 			return err
+		}
+		if f.job == 0 && f.kind == kindWindow {
+			_, n := windowOf(f)
+			b.pace.give(n)
+			continue
 		}
 		b.mu.Lock()
 		c := b.clients[f.job]
@@ -144,6 +152,7 @@ func (b *broker) pass(in *bufio.Reader, id uint32, f frame) {
 
 // fail tells every client, and those to come, that the guest has ended.
 func (b *broker) fail(reason string) {
+	b.pace.close()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.gone = reason[:min(len(reason), frameData)]

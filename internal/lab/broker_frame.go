@@ -20,7 +20,7 @@ const (
 	kindStdin                    // bytes of standard input; none: end of input
 	kindStdout                   // bytes of standard output (or of the terminal)
 	kindStderr                   // bytes of standard error
-	kindWindow                   // a stream's kind and how many of its bytes were consumed, 32 bits
+	kindWindow                   // a stream's kind and how many of its bytes were consumed, 32 bits. Job 0: the line itself
 	kindResize                   // rows and columns, 16 bits each
 	kindSignal                   // a signal's number, 8 bits
 	kindHangup                   // nobody waits for the job any more: end it
@@ -37,6 +37,8 @@ const (
 	frameData = 4096
 	// streamWindow is how many bytes of one stream may be under way: sent and not yet consumed.
 	streamWindow = 64 << 10
+	// lineWindow is how many bytes may be under way on the line to the guest; its terminal layer holds 4096.
+	lineWindow = 3 << 10
 )
 
 // frame is one message between a client, the broker and the guest: magic, kind, job (32 bits), length (16 bits), data.

@@ -160,7 +160,7 @@ func (s *server) run(ctx context.Context) error {
 		failed = fmt.Errorf("the guest has ended by itself: %w", err)
 		reason = failed.Error() + "\n" + s.guest.lastWords()
 	case <-ctx.Done():
-		_ = s.broker.powerOff() // or it is killed below
+		go func() { _ = s.broker.powerOff() }() // or it is killed below
 		select {
 		case <-ended:
 		case <-time.After(powerOffLimit):

@@ -9,23 +9,63 @@ import (
 // errStreamClosed ends a stream whose other side is gone.
 var errStreamClosed = errors.New("the stream is closed")
 
-// outlet is the sending side of one stream of a job. It never has more than a window under way, so that a job whose
-// output nobody reads, or that does not read its input, blocks itself and no other.
-type outlet struct {
-	job    uint32
-	stream kind
-	out    func(frame) error
-
+// credit is how many bytes may still be sent: a sender takes, the receiver gives back what it has consumed.
+type credit struct {
 	mu     sync.Mutex
 	room   *sync.Cond
+	most   int
 	free   int
 	closed bool
 }
 
+func newCredit(most int) *credit {
+	c := &credit{most: most, free: most}
+	c.room = sync.NewCond(&c.mu)
+	return c
+}
+
+// take waits for room and takes up to most bytes of it.
+func (c *credit) take(most int) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.free == 0 && !c.closed {
+		c.room.Wait()
+	}
+	if c.closed {
+		return 0, errStreamClosed
+	}
+	n := min(most, c.free)
+	c.free -= n
+	return n, nil
+}
+
+// give returns room: the other side consumed n bytes.
+func (c *credit) give(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.free = min(c.free+n, c.most)
+	c.room.Broadcast()
+}
+
+// close makes waiting and later takers fail.
+func (c *credit) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	c.room.Broadcast()
+}
+
+// outlet is the sending side of one stream of a job. It never has more than a window under way, so that a job whose
+// output nobody reads, or that does not read its input, blocks itself and no other.
+type outlet struct {
+	*credit
+	job    uint32
+	stream kind
+	out    func(frame) error
+}
+
 func newOutlet(job uint32, stream kind, out func(frame) error) *outlet {
-	o := &outlet{job: job, stream: stream, out: out, free: streamWindow}
-	o.room = sync.NewCond(&o.mu)
-	return o
+	return &outlet{credit: newCredit(streamWindow), job: job, stream: stream, out: out}
 }
 
 // Write sends p in frames, waiting for room.
@@ -44,35 +84,40 @@ func (o *outlet) Write(p []byte) (int, error) {
 	return sent, nil
 }
 
-// take waits for room and takes up to most bytes of it.
-func (o *outlet) take(most int) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for o.free == 0 && !o.closed {
-		o.room.Wait()
-	}
-	if o.closed {
-		return 0, errStreamClosed
-	}
-	n := min(most, o.free)
-	o.free -= n
-	return n, nil
+// pacedWriter writes to the guest's serial line no more than the line holds. User-Mode Linux stalls for good when its
+// terminal layer has to throttle a line, so that must never happen: the guest acknowledges every byte it reads.
+type pacedWriter struct {
+	*credit
+	w io.Writer
 }
 
-// give returns room: the other side consumed n bytes.
-func (o *outlet) give(n int) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.free = min(o.free+n, streamWindow)
-	o.room.Broadcast()
+func (p pacedWriter) Write(data []byte) (int, error) {
+	sent := 0
+	for sent < len(data) {
+		n, err := p.take(len(data) - sent)
+		if err != nil {
+			return sent, err
+		}
+		if _, err := p.w.Write(data[sent : sent+n]); err != nil {
+			return sent, err
+		}
+		sent += n
+	}
+	return sent, nil
 }
 
-// close makes waiting and later writers fail.
-func (o *outlet) close() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.closed = true
-	o.room.Broadcast()
+// ackingReader is the other side of a pacedWriter.
+type ackingReader struct {
+	r   io.Reader
+	out func(frame) error
+}
+
+func (a ackingReader) Read(p []byte) (int, error) {
+	n, err := a.r.Read(p)
+	if n > 0 {
+		err = errors.Join(err, a.out(windowFrame(0, kindStart, n)))
+	}
+	return n, err
 }
 
 // inlet is the receiving side of one stream: it holds what has come, never more than a window, and hands it to a

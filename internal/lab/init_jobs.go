@@ -34,7 +34,7 @@ func (s *jobServer) serve(ctx context.Context, ready readyInfo) error {
 	if err := s.out.writeJSON(kindReady, 0, ready); err != nil {
 		return err
 	}
-	in := bufio.NewReaderSize(s.in, 64<<10)
+	in := bufio.NewReaderSize(ackingReader{s.in, s.out.write}, 64<<10)
 	for {
 		f, err := readFrame(in)
 		if err != nil || f.kind == kindPowerOff {
