@@ -178,14 +178,19 @@ func (s *server) run(ctx context.Context) error {
 
 // lastWords is the end of the guest's console.
 func (g Guest) lastWords() string {
-	const lines = 15
 	text, err := os.ReadFile(g.path(consoleLog))
 	if err != nil {
 		return "the console's text is lost: " + err.Error()
 	}
+	return "the console's last lines:\n  " + consoleEnd(text)
+}
+
+// consoleEnd picks the last lines, without those of call traces.
+func consoleEnd(text []byte) string {
+	const lines = 15
 	all := strings.Split(strings.TrimSpace(string(bytes.ToValidUTF8(text, nil))), "\n")
-	all = slices.DeleteFunc(all, func(line string) bool { return strings.Contains(line, "[<") }) // of a call trace
-	return "the console's last lines:\n  " + strings.Join(all[max(0, len(all)-lines):], "\n  ")
+	all = slices.DeleteFunc(all, func(line string) bool { return strings.Contains(line, "[<") })
+	return strings.Join(all[max(0, len(all)-lines):], "\n  ")
 }
 
 // startBroker starts `ovnbgp lab serve` as a daemon in a mount namespace of its own and waits until its guest is
