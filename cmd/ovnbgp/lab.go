@@ -145,10 +145,10 @@ func upNative(ctx context.Context, o labUpOptions, out io.Writer) error {
 		return err
 	}
 	err := lab.NativeUp(ctx, lab.NativeOptions{Demo: o.demo, Agent: o.agent, AgentConfig: o.settings}, out)
-	if err != nil || !o.demo {
+	if err != nil || !o.demo || !o.agent {
 		return err
 	}
-	const patience = 10 * time.Second // without agents nothing will ever be reached
+	const patience = 30 * time.Second
 	return lab.NativeSummary(ctx, patience, out)
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -100,6 +101,10 @@ func Announcers(table []Route, prefix netip.Prefix) []string {
 		}
 	}
 	return nodes
+}
+
+func announced(table []Route, a netip.Addr) bool {
+	return Announcers(table, netip.PrefixFrom(a, a.BitLen())) != nil
 }
 
 // Updates counts the UPDATE messages that the leaf has received from each node since its session began. It tells
@@ -262,7 +267,10 @@ func (s Summary) Print(out io.Writer) error {
 		case r.Ping != nil:
 			ping = "no answer"
 		}
-		if r.Err != nil {
+		switch {
+		case r.Err != nil && r.TCPOnly && !announced(s.Table, r.Address):
+			banner = "not announced"
+		case r.Err != nil:
 			banner = "no answer"
 		}
 		fmt.Fprintf(w, "%s %s\t%s\t%s\n", r.Address, r.Name, ping, banner)
@@ -274,15 +282,15 @@ func (s Summary) Print(out io.Writer) error {
 // count: whether agents announce it is a matter of their configuration.
 func (s Summary) Reached() bool {
 	return !slices.ContainsFunc(s.Reach, func(r Reach) bool {
-		if r.TCPOnly && Announcers(s.Table, netip.PrefixFrom(r.Address, r.Address.BitLen())) == nil {
+		if r.TCPOnly && !announced(s.Table, r.Address) {
 			return false
 		}
 		return r.Ping != nil || r.Err != nil || r.Banner == ""
 	})
 }
 
-// NativeSummary prints the leaf's table and what is reached from outside. It tries again until all is, at most for the
-// given time, and then prints what there is: an address that is not reached is no error.
+// NativeSummary prints the leaf's table, what is reached from outside, and what the agent says of the floating IP. It
+// tries again until all is reached, at most for the given time; then what is not reached is an error.
 func NativeSummary(ctx context.Context, wait time.Duration, out io.Writer) error {
 	c, err := OpenCloud(ctx)
 	if err != nil {
@@ -295,8 +303,35 @@ func NativeSummary(ctx context.Context, wait time.Duration, out io.Writer) error
 		if err != nil {
 			return err
 		}
-		if s.Reached() || time.Now().After(deadline) {
-			return s.Print(out)
+		if !s.Reached() && time.Now().Before(deadline) {
+			continue
+		}
+		if err := errors.Join(s.Print(out), c.askAgent(ctx, out)); err != nil {
+			return err
+		}
+		if !s.Reached() {
+			return fmt.Errorf("not every address was reached from outside within %v: see above", wait)
+		}
+		return nil
+	}
+}
+
+// askAgent shows what the agent says, on the node that has the demonstration's floating IP.
+func (c *Cloud) askAgent(ctx context.Context, out io.Writer) error {
+	vm, err := c.VM(DemoTenantVM)
+	if err != nil {
+		return err
+	}
+	node, err := c.fabric.Node(vm.Node)
+	if err != nil {
+		return err
+	}
+	for _, argv := range [][]string{{"ovnbgp", "status"}, {"ovnbgp", "explain", DemoFloatingIP}} {
+		fmt.Fprintf(out, "\n%s# %s\n", node.Name, strings.Join(argv, " "))
+		// The exit code is part of what is shown: degraded is no error of the lab.
+		if _, err := node.Attach(ctx, strings.NewReader(""), out, out, argv); err != nil {
+			return err
 		}
 	}
+	return nil
 }

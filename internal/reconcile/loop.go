@@ -276,9 +276,10 @@ func (l *Loop[I, S]) ask(ctx context.Context, serve func(context.Context) error)
 	}
 }
 
-// Status returns the report of the last round.
+// Status returns the report of the last round, as of now.
 func (l *Loop[I, S]) Status() status.Report {
 	r := *l.report.Load()
+	r.Time = time.Now().UTC()
 	if l.opts.Writes == nil {
 		return r
 	}
