@@ -3,6 +3,8 @@
 GO ?= go
 BIN := bin
 LABTEST := $(BIN)/labtest
+# Packages whose tests need the lab's kernel, or its fabric.
+GUESTTESTS := internal/client/netlink internal/apply/kernel internal/lab internal/lab/e2e
 # Version of the binary: the tag, else the commit.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
@@ -47,9 +49,12 @@ lab-down: build ## end the lab
 	$(BIN)/ovnbgp lab down
 
 labtest: ## test binaries that run inside the lab's guest
-	mkdir -p $(LABTEST)
-	$(GO) test -c -trimpath -o $(LABTEST)/ ./internal/client/netlink ./internal/apply/kernel ./internal/lab/e2e
-	rm -rf $(LABTEST)/testdata && cp -r internal/lab/e2e/testdata $(LABTEST)/testdata
+	rm -rf $(LABTEST)
+	for dir in $(GUESTTESTS); do \
+		mkdir -p $(LABTEST)/$$(basename $$dir) && \
+		$(GO) test -c -trimpath -o $(LABTEST)/$$(basename $$dir)/run ./$$dir && \
+		if [ -d $$dir/testdata ]; then cp -r $$dir/testdata $(LABTEST)/$$(basename $$dir)/; fi || exit 1; \
+	done
 
 deps: ## Debian packages that the tests run against (root)
 	scripts/install-deps
