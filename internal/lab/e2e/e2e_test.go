@@ -85,10 +85,13 @@ func commands(ctx context.Context, f *lab.Fabric) map[string]func(*testscript.Te
 		"cloud":    (*stage).cmdCloud,
 		"leaf":     (*stage).cmdLeaf,
 		"updates":  (*stage).cmdUpdates,
+		"unmoved":  (*stage).cmdUnmoved,
 		"banner":   (*stage).cmdBanner,
 		"ping":     (*stage).cmdPing,
 		"on":       (*stage).cmdOn,
 		"has":      (*stage).cmdHas,
+		"play":     (*stage).cmdPlay,
+		"finally":  (*stage).cmdFinally,
 		"agent":    (*stage).cmdAgent,
 		"settled":  (*stage).cmdSettled,
 		"writes":   (*stage).cmdWrites,
@@ -123,6 +126,7 @@ type stage struct {
 	cloud   *lab.Cloud
 	undo    []func() error          // what the script made, to be removed last first
 	ended   map[string]func() error // what the script has broken, and how it is mended
+	paths   map[string]string // marked by "unmoved mark"
 	updates map[string]int          // marked by "updates mark"
 	writes  map[string]uint64       // marked by "writes mark"
 	configs map[string]string       // of nodes whose configuration the script has changed
@@ -132,7 +136,7 @@ type stage struct {
 type stageKey struct{}
 
 func newStage(ctx context.Context, f *lab.Fabric, name string) (*stage, error) {
-	s := &stage{name: name, ctx: ctx, fabric: f, ended: map[string]func() error{}, updates: map[string]int{},
+	s := &stage{name: name, ctx: ctx, fabric: f, ended: map[string]func() error{}, updates: map[string]int{}, paths: map[string]string{},
 		writes: map[string]uint64{}, logged: map[string]int{}, configs: map[string]string{}}
 	for _, node := range chassisNames() {
 		text, err := s.agentLog(node)

@@ -72,6 +72,29 @@ func (s *stage) cmdUpdates(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// cmdUnmoved checks that the leaf's paths to prefixes are the ones of the mark: neither withdrawn meanwhile nor sent
+// again. "unmoved mark PREFIX…", then "unmoved PREFIX…".
+func (s *stage) cmdUnmoved(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: unmoved mark PREFIX… | unmoved PREFIX…")
+	}
+	mark := args[0] == "mark"
+	if mark {
+		args = args[1:]
+	}
+	for _, text := range args {
+		prefix, err := netip.ParsePrefix(text)
+		ts.Check(err)
+		now, err := s.fabric.LeafPaths(s.ctx, prefix)
+		ts.Check(err)
+		if mark {
+			s.paths[text] = now
+		} else if before := s.paths[text]; now != before {
+			ts.Fatalf("the leaf's paths to %s have moved: %s, were %s", text, now, before)
+		}
+	}
+}
+
 // cmdBanner waits until the outside host reads a VM's name at an address: "banner 203.0.113.9 vm1"; "! banner
 // 203.0.113.9" waits until nobody answers there.
 func (s *stage) cmdBanner(ts *testscript.TestScript, neg bool, args []string) {
@@ -122,6 +145,32 @@ func (s *stage) cmdOn(ts *testscript.TestScript, neg bool, args []string) {
 	case err == nil && neg:
 		ts.Fatalf("on %s %s: succeeded, and must not", args[0], strings.Join(args[1:], " "))
 	}
+}
+
+// cmdPlay runs a shell script of the archive on a node: "play compute1 stranger.sh".
+func (s *stage) cmdPlay(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: play NODE FILE")
+	}
+	out, err := s.run(args[0], []string{"sh", "-ec", ts.ReadFile(args[1])})
+	fmt.Fprint(ts.Stdout(), out)
+	if err != nil {
+		ts.Fatalf("play %s on %s: %v\n%s", args[1], args[0], err, out)
+	}
+}
+
+// cmdFinally has a command run on a node at the end of the script, however that ends: "finally compute1 ip rule del …".
+func (s *stage) cmdFinally(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: finally NODE COMMAND…")
+	}
+	s.undo = append(s.undo, func() error {
+		out, err := s.run(args[0], args[1:])
+		if err != nil {
+			return fmt.Errorf("finally on %s %s: %w\n%s", args[0], strings.Join(args[1:], " "), err, out)
+		}
+		return nil
+	})
 }
 
 func (s *stage) run(node string, argv []string) (string, error) {
