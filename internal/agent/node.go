@@ -25,8 +25,9 @@ import (
 	sourceovn "ovnbgp/internal/source/ovn"
 )
 
-// proxyPoll is how often proxy entries are read again: the kernel tells nobody about them.
-const proxyPoll = 5 * time.Second
+// proxyPoll is how often proxy entries are read again: the kernel tells nobody about them. With the round that follows
+// they are back within five seconds.
+const proxyPoll = 4 * time.Second
 
 // node is everything an agent is connected to on its node.
 type node struct {
