@@ -39,6 +39,9 @@ func TestStepsConvert(t *testing.T) {
 					t.Fatal(err)
 				}
 				got := rows.Update(ovsdb.UUID{}, nil)
+				if !rows.Initialized() {
+					t.Errorf("%s: no row of NB_Global; an agent would wait for it", step.Name)
+				}
 				alone, err := step.Snapshot()
 				if err != nil {
 					t.Fatal(err)

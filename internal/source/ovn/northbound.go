@@ -76,6 +76,11 @@ func (n *Northbound) Update(cluster ovsdb.UUID, absent []string) ovn.Snapshot {
 	return *s
 }
 
+// Initialized tells whether the database holds its one row of NB_Global. `ovn-nbctl init` writes it, before anything
+// else is written; a database made anew is without it for a moment, and that it holds no address then says nothing.
+// Like Update it must run while the tables do not change.
+func (n *Northbound) Initialized() bool { return n.tables.NBGlobal.Len() > 0 }
+
 // updateGroups converts all groups when one of them, or of their chassis, changed: they are few.
 func (n *Northbound) updateGroups() {
 	groups := changed(n.tables.HAChassisGroup)

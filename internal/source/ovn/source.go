@@ -85,8 +85,8 @@ func (s *Source) poke() {
 	}
 }
 
-// Snapshot returns what both databases say now. While one of them is not in sync it returns an error that wraps
-// model.ErrNotInSync.
+// Snapshot returns what both databases say now. While one of them is not in sync, or not initialised, it returns an
+// error that wraps model.ErrNotInSync.
 func (s *Source) Snapshot(context.Context) (ovn.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,9 +97,14 @@ func (s *Source) Snapshot(context.Context) (ovn.Snapshot, error) {
 		return ovn.Snapshot{}, fmt.Errorf("%w: %w", model.ErrNotInSync, s.noCentral)
 	}
 	var snapshot ovn.Snapshot
+	initialized := false
 	err := s.central.client.Read(func(status ovsdb.Status) {
 		snapshot = s.central.rows.Update(status.ClusterID, status.Absent)
+		initialized = s.central.rows.Initialized()
 	})
+	if err == nil && !initialized {
+		err = errors.New("the Northbound database is not initialised: it has no row in NB_Global")
+	}
 	if err != nil {
 		return ovn.Snapshot{}, fmt.Errorf("%w: %w", model.ErrNotInSync, err)
 	}
@@ -107,13 +112,20 @@ func (s *Source) Snapshot(context.Context) (ovn.Snapshot, error) {
 	return snapshot, nil
 }
 
-// readLocal converts the switch's rows if any changed. s.mu is held.
+// readLocal converts the switch's rows if any changed. A database without its one row of Open_vSwitch is one that
+// ovs-vswitchd's start script has made and not filled yet: it says nothing of the switch. s.mu is held.
 func (s *Source) readLocal() error {
-	return s.switchClient.Read(func(ovsdb.Status) {
+	initialized := false
+	err := s.switchClient.Read(func(ovsdb.Status) {
 		if !s.localRead || anyChanged(s.switchTables) {
 			s.local, s.remote, s.localRead = convertLocal(s.switchTables), remote(s.switchTables), true
 		}
+		initialized = s.switchTables.OpenVSwitch.Len() > 0
 	})
+	if err == nil && !initialized {
+		err = errors.New("the switch's database is not initialised: it has no row in Open_vSwitch")
+	}
+	return err
 }
 
 // Run keeps the connections until the context ends; it returns why.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -190,4 +191,39 @@ func TestShared(t *testing.T) {
 	if len(first.Routers) != 1 {
 		t.Error("a snapshot changed after it was taken")
 	}
+}
+
+// A database that was made anew is without its one row for a moment: that it holds nothing is not what OVN says.
+func TestNotInitialized(t *testing.T) {
+	central, local := ovsdbtest.Start(t, ovsdbtest.NorthboundSchema), ovsdbtest.Start(t, ovsdbtest.VSwitchSchema)
+	s := run(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}},
+		Northbound: ovsdb.Options{Endpoints: []string{central.Endpoint()}}})
+	refused := func(why string) func(ovn.Snapshot, error) bool {
+		return func(_ ovn.Snapshot, err error) bool {
+			return errors.Is(err, model.ErrNotInSync) && strings.Contains(err.Error(), why)
+		}
+	}
+	connected := func() bool {
+		status := s.Status()
+		return len(status) == 2 && status[0].InSync && status[1].InSync
+	}
+	until(t, s, "the switch's row is missed", func(x ovn.Snapshot, err error) bool {
+		if err == nil {
+			t.Fatalf("a snapshot of two empty databases: %+v", x)
+		}
+		return connected() && refused("no row in Open_vSwitch")(x, err)
+	})
+	local.Transact(t, ovsdb.Insert("Open_vSwitch", "", ovsdb.Columns{"external_ids": map[string]string{"system-id": "S1"}}))
+	until(t, s, "the Northbound database's row is missed", refused("no row in NB_Global"))
+	central.Transact(t, ovsdb.Insert("Logical_Router", "", ovsdb.Columns{"name": "early"}))
+	if _, err := s.Snapshot(t.Context()); !errors.Is(err, model.ErrNotInSync) {
+		t.Errorf("rows without NB_Global: got %v, want not in sync", err)
+	}
+	central.Transact(t, ovsdb.Insert("NB_Global", "", ovsdb.Columns{}))
+	snapshot := until(t, s, "a snapshot", good)
+	if snapshot.Database == "" || len(snapshot.Routers) != 1 {
+		t.Errorf("database %q, routers %v", snapshot.Database, snapshot.Routers)
+	}
+	central.Transact(t, ovsdb.Delete("NB_Global"))
+	until(t, s, "the row is missed again", refused("no row in NB_Global"))
 }
