@@ -256,7 +256,7 @@ func (n Node) Kill(program string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	killed := 0
+	var killed []int
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil || pid == n.Pid {
@@ -267,9 +267,21 @@ func (n Node) Kill(program string) (int, error) {
 			continue // gone meanwhile, or not ours
 		}
 		if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-			return killed, fmt.Errorf("node %s: kill %s (%d): %w", n.Name, program, pid, err)
+			return len(killed), fmt.Errorf("node %s: kill %s (%d): %w", n.Name, program, pid, err)
 		}
-		killed++
+		killed = append(killed, pid)
 	}
-	return killed, nil
+	return len(killed), n.waitGone(killed)
+}
+
+// waitGone waits until killed processes are no more: the kernel frees their sockets only then.
+func (n Node) waitGone(pids []int) error {
+	for _, pid := range pids {
+		for deadline := time.Now().Add(5 * time.Second); n.Owns(pid); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				return fmt.Errorf("node %s: process %d was killed and does not end", n.Name, pid)
+			}
+		}
+	}
+	return nil
 }
