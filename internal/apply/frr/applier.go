@@ -98,7 +98,7 @@ func (a *Applier) Plan(ctx context.Context, want model.Node) ([]plan.Step, error
 	if !a.judge(effect) {
 		return nil, nil
 	}
-	return []plan.Step{a.mending(want, effect)}, nil
+	return []plan.Step{a.mending(want, have, effect)}, nil
 }
 
 func (a *Applier) addition(leak model.Leak, have running, missing difference) plan.Step {

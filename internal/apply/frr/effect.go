@@ -3,6 +3,7 @@ package frr
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -15,7 +16,9 @@ import (
 
 // FRR 10 may forget a leak when the kernel's VRF is deleted and made again: every line is there, and no address
 // arrives in the default instance (FRR issue 21301); or bgpd never learns of the new VRF (issue 21850). So the leak
-// is judged by what it does to some of the announced addresses. Making the VRF's instance anew brings it back.
+// is judged by what it does to some of the announced addresses. Making the VRF's instance anew brings it back; one
+// that holds an operator's line is made anew by the operator alone, because a bgpd that ends in the middle would
+// have lost that line for good.
 
 // effect is what the leak does.
 type effect struct {
@@ -25,6 +28,9 @@ type effect struct {
 }
 
 func (e effect) good() bool { return !e.unbound && len(e.broken) == 0 }
+
+// whole tells that the VRF's instance is at fault, not only the import of a family.
+func (e effect) whole() bool { return e.unbound || !e.working }
 
 // String returns "no address of ipv4 unicast reaches the default instance".
 func (e effect) String() string {
@@ -161,18 +167,21 @@ func (a *Applier) kernelHas(ctx context.Context, vrf string) bool {
 	return false
 }
 
-func (a *Applier) mending(want model.Node, e effect) plan.Step {
-	object := difference{as: want.Leak.AS, vrf: want.Leak.VRF}
-	text := object.header(true) + ": made anew"
-	if !e.unbound && e.working {
-		text = object.header(false) + ": import vrf " + want.Leak.VRF + " (" + strings.Join(e.broken, ", ") + ") made anew"
+func (a *Applier) mending(want model.Node, have running, e effect) plan.Step {
+	names := difference{as: want.Leak.AS, vrf: want.Leak.VRF}
+	text := names.header(true) + ": made anew"
+	switch {
+	case !e.whole():
+		text = names.header(false) + ": import vrf " + want.Leak.VRF + " (" + strings.Join(e.broken, ", ") + ") made anew"
+	case foreign(want.Leak, have) != "":
+		text = names.header(true) + ": to be made anew by hand"
 	}
 	return plan.Step{Verb: plan.Update, Object: text, Why: "the leak is configured and has no effect: " + e.String(),
 		Do: func(ctx context.Context) error { return a.mend(ctx, want) }}
 }
 
 // mend takes the import away and adds it again where only a family is broken, so that the other one does not flap;
-// else it makes the VRF's instance anew, with every line it had, whoever wrote it.
+// else it makes the VRF's instance anew, if that holds nothing but what we would add to none.
 func (a *Applier) mend(ctx context.Context, want model.Node) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -187,24 +196,64 @@ func (a *Applier) mend(ctx context.Context, want model.Node) error {
 	if err != nil || e.good() {
 		return err
 	}
+	if line := foreign(want.Leak, have); line != "" && e.whole() {
+		again := difference{as: want.Leak.AS, vrf: want.Leak.VRF}.header(true)
+		return fmt.Errorf("the instance holds %q, which is not ours, so it is not made anew from here: keep what `show running-config` "+
+			"says of %q, type in vtysh's configuration `no %s`, then what you kept", line, again, again)
+	}
 	if err := a.mayMend(e); err != nil {
 		return err
 	}
-	lines := remaking(want.Leak, have, e)
+	lines := reimporting(want.Leak, e)
+	if e.whole() {
+		lines = remaking(want.Leak, have)
+	}
 	if err := a.bgpd.Configure(ctx, lines); err != nil {
 		return fmt.Errorf("make the leak of VRF %s anew: %w", want.Leak.VRF, err)
 	}
 	return nil
 }
 
-// remaking returns the commands that make the broken imports, or the VRF's instance, anew.
-func remaking(leak model.Leak, have running, e effect) []string {
-	names := difference{as: leak.AS, vrf: leak.VRF}
-	if e.unbound || !e.working {
-		// The text holds "router bgp …" as its first line.
-		return slices.Concat([]string{"no " + names.header(true)}, have.instances[leak.VRF].text, []string{"exit"})
+// blank returns what the leak would add if the VRF had no instance.
+func blank(leak model.Leak, have running) difference {
+	none := running{instances: maps.Clone(have.instances), vrfs: maps.Clone(have.vrfs)}
+	delete(none.instances, leak.VRF)
+	delete(none.vrfs, leak.VRF)
+	return compare(leak, none)
+}
+
+// foreign returns a line of the VRF's instance that we would not write if there were no instance, "" if it has none.
+// Only its first two words: behind them a password may stand.
+func foreign(leak model.Leak, have running) string {
+	in, ok := have.instances[leak.VRF]
+	if !ok {
+		return ""
 	}
-	lines := []string{names.header(false)}
+	if len(strings.Fields(in.head)) > 5 { // "router bgp AS vrf NAME", and then somebody's words
+		return in.head
+	}
+	ours := blank(leak, have)
+	for family, lines := range in.lines {
+		for _, line := range lines {
+			if !slices.Contains(ours.lines, missingLine{inVRF: true, family: family, text: line}) {
+				words := strings.Fields(line)
+				return strings.Join(words[:min(2, len(words))], " ") + " …"
+			}
+		}
+	}
+	return ""
+}
+
+// remaking returns the commands that make the VRF's instance anew. Cut short anywhere, what is left to add is what
+// the next round finds missing.
+func remaking(leak model.Leak, have running) []string {
+	again := blank(leak, have)
+	return append([]string{"no " + again.header(true)}, again.commands()...)
+}
+
+// reimporting returns the commands that make the broken imports anew.
+func reimporting(leak model.Leak, e effect) []string {
+	lines := []string{difference{as: leak.AS}.header(false)}
 	for _, family := range e.broken {
 		lines = append(lines, "address-family "+family, "no import vrf "+leak.VRF, "import vrf "+leak.VRF,
 			"exit-address-family")

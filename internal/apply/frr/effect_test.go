@@ -46,7 +46,6 @@ func TestLeakWithoutEffect(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := fake.Start(t)
 			b.Type(operators...)
-			b.Type("router bgp 64999 vrf bgp-vrf", "neighbor 192.0.2.1 remote-as 65010", "exit")
 			b.SetVRF(vrf, prefixes(addresses...)...)
 			synctest.Test(t, func(t *testing.T) {
 				a := newApplier(t, b.Dir)
@@ -88,6 +87,63 @@ func TestLeakWithoutEffect(t *testing.T) {
 				idle(t, a, b, node)
 			})
 		})
+	}
+}
+
+// TestForeignInstance: an instance that holds a line of the operator's is never taken away, whenever bgpd ends. The
+// step fails and says what to type; the import alone, which is ours, is made anew as ever.
+func TestForeignInstance(t *testing.T) {
+	tests := []struct {
+		name     string
+		operator []string // in our VRF's instance
+		broken   func(*fake.BGP)
+		mended   bool
+	}{
+		{"neighbour", []string{"neighbor 192.0.2.1 remote-as 65010"},
+			func(b *fake.BGP) { b.Forget(vrf, false, "ipv4 unicast", "ipv6 unicast") }, false},
+		{"router id of its own", []string{"bgp router-id 10.0.0.7"},
+			func(b *fake.BGP) { b.Forget(vrf, false, "ipv4 unicast", "ipv6 unicast") }, false},
+		{"route-map", []string{"address-family ipv4 unicast", "redistribute connected route-map m", "exit-address-family"},
+			func(b *fake.BGP) { b.Unbind(vrf) }, false},
+		{"one word", []string{"address-family l2vpn evpn", "advertise-all-vni", "exit-address-family"},
+			func(b *fake.BGP) { b.Unbind(vrf) }, false},
+		{"only an import is broken", []string{"neighbor 192.0.2.1 remote-as 65010"},
+			func(b *fake.BGP) { b.Forget(vrf, false, "ipv6 unicast") }, true},
+	}
+	for _, tt := range tests {
+		for n := 1; n <= 9; n++ {
+			b := fake.Start(t)
+			b.Type(operators...)
+			b.Type(slices.Concat([]string{"router bgp 64999 vrf bgp-vrf"}, tt.operator, []string{"exit"})...)
+			b.SetVRF(vrf, prefixes(addresses...)...)
+			synctest.Test(t, func(t *testing.T) {
+				a := newApplier(t, b.Dir)
+				node := want(addresses...)
+				if err := converge(t, a, node); err != nil {
+					t.Fatal(err)
+				}
+				before := b.String()
+				tt.broken(b)
+				idle(t, a, b, node)
+				time.Sleep(time.Second)
+				b.FailAt(n, fake.HangUpBefore)
+				err := do(t.Context(), mustPlan(t, a, node))
+				if by := "type in vtysh's configuration `no router bgp 64999 vrf bgp-vrf`"; !tt.mended &&
+					(err == nil || !strings.Contains(err.Error(), by)) {
+					t.Errorf("%s: the step says %v, want %s", tt.name, err, by)
+				}
+				if w := b.Written(); !tt.mended && len(w) > 0 {
+					t.Errorf("%s: wrote %q", tt.name, w)
+				}
+				time.Sleep(time.Minute)
+				if err := converge(t, a, node); tt.mended && err != nil {
+					t.Errorf("%s, cut at line %d: %v", tt.name, n, err)
+				}
+				if d := cmp.Diff(sortedBlocks(before), sortedBlocks(b.String())); d != "" {
+					t.Errorf("%s, cut at line %d: the configuration (-before +after):\n%s", tt.name, n, d)
+				}
+			})
+		}
 	}
 }
 

@@ -160,28 +160,35 @@ func TestRealLeak(t *testing.T) {
 	}
 }
 
-// TestRealRemaking: what mends a leak leaves FRR's configuration as it was, foreign lines and all, and the leak
-// works. The fault itself is of FRR 10; here the remaking runs on a healthy leak.
+// TestRealRemaking: what mends a leak leaves FRR's configuration as it was, and the leak works. The fault itself is
+// of FRR 10; here the remaking runs on a healthy leak. An instance as FRR shows it holds nothing foreign, until
+// somebody writes into it.
 func TestRealRemaking(t *testing.T) {
 	r := startReal(t)
 	r.addVRF(t)
-	r.configure(t, "router bgp 64999", "bgp router-id 10.0.0.1", "exit")
+	r.configure(t, "router bgp 64999", "bgp router-id 10.0.0.1", "neighbor 192.0.2.9 remote-as 65010",
+		"neighbor 192.0.2.9 password s3cret", "exit")
 	want := realWant()
 	r.round(t, want)
-	r.configure(t, "router bgp 64999 vrf bgp-vrf", "neighbor 192.0.2.9 remote-as 65010", "neighbor 192.0.2.9 password s3cret",
-		"address-family ipv4 unicast", "network 198.51.100.0/24", "neighbor 192.0.2.9 route-map out out", "exit-address-family",
-		"exit")
 	r.working(t, want)
 	before := r.running(t)
-	for name, e := range map[string]effect{
-		"instance": {broken: families()}, "unbound": {unbound: true},
-		"ipv4": {broken: families()[:1], working: true}, "ipv6": {broken: families()[1:], working: true},
-	} {
+	now := func() running {
+		t.Helper()
 		have, err := r.read(t.Context(), "bgp-vrf")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.bgpd.Configure(t.Context(), remaking(want.Leak, have, e)); err != nil {
+		return have
+	}
+	if line := foreign(want.Leak, now()); line != "" {
+		t.Errorf("foreign in our own instance: %q", line)
+	}
+	for name, lines := range map[string][]string{
+		"instance": remaking(want.Leak, now()),
+		"ipv4":     reimporting(want.Leak, effect{broken: families()[:1], working: true}),
+		"ipv6":     reimporting(want.Leak, effect{broken: families()[1:], working: true}),
+	} {
+		if err := r.bgpd.Configure(t.Context(), lines); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if d := cmp.Diff(before, r.running(t)); d != "" {
@@ -191,6 +198,10 @@ func TestRealRemaking(t *testing.T) {
 		if did := r.round(t, want); did != nil {
 			t.Errorf("%s: the next round did %q", name, did)
 		}
+	}
+	r.configure(t, "router bgp 64999 vrf bgp-vrf", "address-family ipv4 unicast", "network 198.51.100.0/24", "exit-address-family", "exit")
+	if line := foreign(want.Leak, now()); line != "network 198.51.100.0/24 …" {
+		t.Errorf("foreign after a line of the operator's: %q", line)
 	}
 }
 

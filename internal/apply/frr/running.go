@@ -23,7 +23,7 @@ const defaultVRF = "default"
 // instance is one "router bgp" block of the configuration.
 type instance struct {
 	as    uint32
-	text  []string            // the whole block as shown, without its last "exit"
+	head  string              // its first line: "router bgp 64999 vrf bgp-vrf"
 	lines map[string][]string // by address family ("ipv4 unicast"); "" is the block's own
 }
 
@@ -73,7 +73,7 @@ func parse(text string) map[string]instance {
 			family, open = "", false
 			if as, name, ok := header(words); ok {
 				vrf, open = name, true
-				found[vrf] = instance{as: as, text: []string{line}, lines: map[string][]string{}}
+				found[vrf] = instance{as: as, head: line, lines: map[string][]string{}}
 			}
 			continue
 		}
@@ -82,7 +82,6 @@ func parse(text string) map[string]instance {
 		}
 		in := found[vrf]
 		line = strings.TrimSpace(line)
-		in.text = append(in.text, line)
 		switch {
 		case words[0] == "address-family":
 			family = strings.Join(words[1:], " ")
