@@ -110,7 +110,23 @@ func (a *Announcements) announce(s *steps, w model.Announcement) {
 	s.add(plan.Create, addressText(w.Prefix, a.vrf.Device), strings.Join(w.Whys, "; "), []string{w.Key()}, do)
 }
 
-// Cleanup lists the deletes of all announcements.
+// Cleanup lists the deletes of all announcements: those on the configured device, and those on any device that our
+// alias marks, which an earlier configuration may have named otherwise.
 func (a *Announcements) Cleanup(ctx context.Context) ([]plan.Step, error) {
-	return a.Plan(ctx, model.Node{})
+	actual, err := a.k.Actual(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("kernel: %w", err)
+	}
+	vrfs := slices.DeleteFunc(ownVRFs(actual.Links), func(vrf model.VRF) bool {
+		return vrf.Device == "" || vrf.Device == a.vrf.Device
+	})
+	var all []plan.Step
+	for _, vrf := range append(vrfs, a.vrf) {
+		steps, err := NewAnnouncements(a.k, vrf).Plan(ctx, model.Node{})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, steps...)
+	}
+	return all, nil
 }

@@ -39,7 +39,7 @@ func (c *Carriers) Plan(ctx context.Context, want model.Node) ([]plan.Step, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := v.checkVRF(want); err != nil {
+	if err := checkVRF(v.Links, want.VRF); err != nil {
 		return nil, err
 	}
 	return c.plan(v, want), nil

@@ -3,7 +3,6 @@ package kernel
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -27,29 +26,6 @@ func (v *view) ownedLink(l netlink.Link) bool {
 // vlanName is the name of a VLAN device on a bridge, within the kernel's 15 characters.
 func vlanName(bridge string, tag int) string {
 	return fmt.Sprintf("%s.%d", bridge[:min(len(bridge), 10)], tag)
-}
-
-// checkVRF refuses a state whose VRF differs from the one that is there.
-func (v *view) checkVRF(want model.Node) error {
-	wanted := map[string]model.Link{}
-	for _, l := range want.Links {
-		wanted[l.Name] = l
-	}
-	var errs []error
-	for _, have := range v.Links {
-		w, named := wanted[have.Name]
-		switch {
-		case have.Kind == "vrf" && named && w.Kind == model.LinkVRF && w.Table != have.Table:
-			errs = append(errs, fmt.Errorf("VRF %s has table %d, configured is %d", have.Name, have.Table, w.Table))
-		case !named && have.Alias == alias && (have.Kind == "vrf" || have.Kind == "dummy"):
-			errs = append(errs, fmt.Errorf("%s %s is there from another configuration", have.Kind, have.Name))
-		}
-	}
-	if len(errs) == 0 {
-		return nil
-	}
-	slices.SortFunc(errs, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
-	return fmt.Errorf("%w: withdraw and remove the old one with \"ovnbgp cleanup\" first", errors.Join(errs...))
 }
 
 func (c *Carriers) planLinks(s *steps, v *view, want model.Node) {
@@ -198,24 +174,6 @@ func (c *Carriers) setMaster(w model.Link) func(context.Context) error {
 		}
 		return c.k.LinkSetMaster(l, master.Index)
 	}
-}
-
-// cleanupVRF lists the deletes of VRFs and their devices: those of our alias, and the configured ones. Devices go
-// before the VRF they are in.
-func (c *Carriers) cleanupVRF(v *view, vrf model.VRF) []plan.Step {
-	var s steps
-	for _, kind := range []string{"dummy", "vrf"} {
-		for _, l := range v.Links {
-			configured := kind == "dummy" && l.Name == vrf.Device || kind == "vrf" && l.Name == vrf.Name
-			if l.Kind == kind && (l.Alias == alias || configured) {
-				c.deleteLink(&s, v, l, "cleanup")
-			}
-		}
-	}
-	for i := range s.deletes {
-		s.deletes[i].Serves = nil
-	}
-	return s.deletes
 }
 
 func linkText(w model.Link) string {

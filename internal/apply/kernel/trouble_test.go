@@ -175,11 +175,17 @@ func TestChangedVRFIsRefused(t *testing.T) {
 		want := g2()
 		change(&want)
 		_, err := kernel.NewCarriers(k).Plan(t.Context(), want)
-		if err == nil || !strings.Contains(err.Error(), "ovnbgp cleanup") {
-			t.Errorf("%s: %v", name, err)
+		start := kernel.NewCarriers(k).CheckVRF(t.Context(), want.VRF)
+		for _, err := range []error{err, start} {
+			if err == nil || !strings.Contains(err.Error(), `"ovnbgp cleanup" with the old configuration`) {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 		cleanUp(t, k)
 		if _, err := kernel.NewCarriers(k).Plan(t.Context(), want); err != nil {
+			t.Errorf("%s, after cleanup: %v", name, err)
+		}
+		if err := kernel.NewCarriers(k).CheckVRF(t.Context(), want.VRF); err != nil {
 			t.Errorf("%s, after cleanup: %v", name, err)
 		}
 	}
