@@ -3,6 +3,7 @@ package kernel
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/plan"
@@ -30,7 +31,8 @@ func (c *Carriers) Reread(context.Context) error {
 }
 
 // Plan compares. Links come before what is on them, neighbours before the routes that lead to them, and rules last:
-// they lead packets to what must be there by then. Deletes come the other way round.
+// they lead packets to what must be there by then. Deletes come the other way round, but for default routes: a bridge
+// that is mapped no more is known by the one that leads to it, so it goes after all that is on the bridge.
 //
 // It refuses to plan, with an error that names the command, when a VRF or its device stands there under another name
 // or table: moving announced addresses from one to the other would withdraw them.
@@ -81,6 +83,7 @@ func (c *Carriers) plan(v *view, want model.Node) []plan.Step {
 		planKind(&s, v, want)
 		all.makes = append(all.makes, s.makes...)
 		deletes = append(s.deletes, deletes...)
+		all.last = append(all.last, s.last...)
 	}
-	return append(all.makes, deletes...)
+	return slices.Concat(all.makes, deletes, all.last)
 }

@@ -84,9 +84,10 @@ type view struct {
 	vrf    string // of the announcements' keys
 	byName map[string]netlink.Link
 	names  map[int]string
-	// The tables of mapped bridges, and the indexes of mapped bridges and the VLAN devices on them: objects without
-	// a mark are adopted in and on these.
+	// The tables of mapped bridges, the indexes of bridges that are or were mapped, and those with the VLAN devices on
+	// them: objects without a mark are adopted in the tables and on the devices.
 	tables  map[uint32]bool
+	bridges map[int]bool
 	devices map[int]bool
 	// doomed are the indexes of links that the plan deletes, unfit the names of those that are not what is wanted under
 	// their name, with the reason.
@@ -104,8 +105,8 @@ type hop struct {
 
 func newView(a netlink.Actual, want model.Node) *view {
 	v := &view{Actual: a, vrf: want.VRF.Name, byName: map[string]netlink.Link{}, names: map[int]string{},
-		tables: map[uint32]bool{}, devices: map[int]bool{}, doomed: map[int]bool{}, unfit: map[string]string{},
-		gateways: map[hop]bool{}}
+		tables: map[uint32]bool{}, bridges: map[int]bool{}, devices: map[int]bool{}, doomed: map[int]bool{},
+		unfit: map[string]string{}, gateways: map[hop]bool{}}
 	for _, l := range a.Links {
 		v.byName[l.Name] = l
 		v.names[l.Index] = l.Name
@@ -113,7 +114,7 @@ func newView(a netlink.Actual, want model.Node) *view {
 	for _, b := range want.Bridges {
 		v.tables[b.Table] = true
 		if l, ok := v.byName[b.Name]; ok {
-			v.devices[l.Index] = true
+			v.bridges[l.Index] = true
 		}
 	}
 	for _, r := range a.Routes {
@@ -123,21 +124,25 @@ func newView(a netlink.Actual, want model.Node) *view {
 	}
 	v.formerBridges(want.VRF.Device)
 	for _, l := range a.Links {
-		if l.Kind == "vlan" && (v.devices[l.Parent] || l.Alias == alias) {
+		// A VLAN device on a VLAN device of a bridge is somebody else's.
+		if v.bridges[l.Index] || l.Kind == "vlan" && (v.bridges[l.Parent] || l.Alias == alias) {
 			v.devices[l.Index] = true
 		}
 	}
 	return v
 }
 
-// formerBridges counts in the bridges that are mapped no more and known by our default route to them.
+// formerBridges counts in the bridges that are mapped no more and known by our default route to them. So that route is
+// the last to go.
 func (v *view) formerBridges(nic string) {
 	for _, r := range v.Routes {
-		if r.Protocol == model.Protocol && r.Dst.Bits() == 0 && !r.Gateway.IsValid() && v.names[r.LinkIndex] != nic {
-			v.devices[r.LinkIndex] = true
+		if r.Protocol == model.Protocol && marksBridge(r) && v.names[r.LinkIndex] != nic {
+			v.bridges[r.LinkIndex] = true
 		}
 	}
 }
+
+func marksBridge(r netlink.Route) bool { return r.Dst.Bits() == 0 && !r.Gateway.IsValid() }
 
 // name returns a link's name, for what hangs on one that has just gone "if7".
 func (v *view) name(index int) string {
@@ -147,10 +152,12 @@ func (v *view) name(index int) string {
 	return fmt.Sprintf("if%d", index)
 }
 
-// steps collects the steps of one plan: what makes and changes in the order of making, deletes apart.
+// steps collects the steps of one plan: what makes and changes in the order of making, deletes apart. Those in last
+// are deletes of what other objects are known for ours by.
 type steps struct {
 	makes   []plan.Step
 	deletes []plan.Step
+	last    []plan.Step
 }
 
 func (s *steps) add(verb plan.Verb, object, why string, serves []string, do func(context.Context) error) {

@@ -17,7 +17,7 @@ func (v *view) ownedLink(l netlink.Link) bool {
 	if l.Alias == alias {
 		return true
 	}
-	if l.Kind != "vlan" || !v.devices[l.Parent] || l.Name != vlanName(v.names[l.Parent], l.VLAN) {
+	if l.Kind != "vlan" || !v.bridges[l.Parent] || l.Name != vlanName(v.names[l.Parent], l.VLAN) {
 		return false
 	}
 	return slices.ContainsFunc(v.Addrs, func(a netlink.Addr) bool { return a.LinkIndex == l.Index && v.ownedAddr(a) })

@@ -165,3 +165,19 @@ func TestVLANName(t *testing.T) {
 		}
 	}
 }
+
+// A VLAN device on a VLAN device is nobody's business here, in whatever order the kernel lists them.
+func TestVLANOnVLANIsNotOurs(t *testing.T) {
+	bridge := netlink.Link{Index: 1, Name: "br-ex"}
+	tagged := netlink.Link{Index: 2, Name: "br-ex.100", Kind: "vlan", Parent: 1, VLAN: 100}
+	nested := netlink.Link{Index: 3, Name: "br-ex.100.7", Kind: "vlan", Parent: 2, VLAN: 7}
+	for _, links := range [][]netlink.Link{{bridge, tagged, nested}, {bridge, nested, tagged}} {
+		v := newView(netlink.Actual{Links: links}, model.Node{Bridges: []model.Bridge{{Name: "br-ex", Table: 201}}})
+		if !v.ownedNeighbor(netlink.Neighbor{LinkIndex: 2}) {
+			t.Error("what the old agent left on br-ex.100 is not ours")
+		}
+		if v.ownedNeighbor(netlink.Neighbor{LinkIndex: 3}) {
+			t.Error("a neighbour on br-ex.100.7 is ours")
+		}
+	}
+}

@@ -118,7 +118,12 @@ func (c *Carriers) writeRoute(v *view, w model.Route, write func(netlink.Route) 
 
 func (c *Carriers) deleteRoute(s *steps, v *view, r netlink.Route) {
 	object := routeText(model.Route{Table: r.Table, Prefix: r.Dst, Device: v.name(r.LinkIndex), Gateway: r.Gateway})
-	s.add(plan.Delete, object, unwanted, v.servedBy(r.Dst), func(context.Context) error { return c.k.RouteDel(r) })
+	do := func(context.Context) error { return c.k.RouteDel(r) }
+	if marksBridge(r) {
+		s.last = append(s.last, plan.Step{Verb: plan.Delete, Object: object, Why: unwanted, Do: do})
+		return
+	}
+	s.add(plan.Delete, object, unwanted, v.servedBy(r.Dst), do)
 }
 
 func routeText(w model.Route) string {
