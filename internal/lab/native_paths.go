@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// LeafPaths is a text that stays the same for as long as the leaf keeps its paths to a prefix: the version of its table
-// at the prefix's last change, and since when it has each path.
+// LeafPaths is a text that stays the same for as long as the leaf keeps its paths to a prefix: who announces it, and the
+// version of the table at the last change of any of them.
 func (f *Fabric) LeafPaths(ctx context.Context, prefix netip.Prefix) (string, error) {
 	family := "ipv6"
 	if prefix.Addr().Is4() {
@@ -22,8 +22,7 @@ func (f *Fabric) LeafPaths(ctx context.Context, prefix netip.Prefix) (string, er
 	var entry struct {
 		Version int64
 		Paths   []struct {
-			LastUpdate struct{ Epoch int64 }
-			Peer       struct{ Hostname string }
+			Peer struct{ Hostname string }
 		}
 	}
 	if err := json.Unmarshal(out, &entry); err != nil {
@@ -31,7 +30,7 @@ func (f *Fabric) LeafPaths(ctx context.Context, prefix netip.Prefix) (string, er
 	}
 	text := []string{fmt.Sprintf("version %d", entry.Version)}
 	for _, p := range entry.Paths {
-		text = append(text, fmt.Sprintf("%s since %d", p.Peer.Hostname, p.LastUpdate.Epoch))
+		text = append(text, p.Peer.Hostname)
 	}
 	return strings.Join(text, ", "), nil
 }

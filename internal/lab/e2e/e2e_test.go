@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"hash/fnv"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,7 +51,7 @@ func TestScripts(t *testing.T) {
 					}
 					env.Values[stageKey{}] = stage
 					env.Defer(func() { stage.clear(t) })
-					return stage.settled(chassisNames()...)
+					return stage.begin()
 				},
 			})
 		})
@@ -126,7 +127,7 @@ type stage struct {
 	cloud   *lab.Cloud
 	undo    []func() error          // what the script made, to be removed last first
 	ended   map[string]func() error // what the script has broken, and how it is mended
-	paths   map[string]string // marked by "unmoved mark"
+	paths   map[string]string       // marked by "unmoved mark"
 	updates map[string]int          // marked by "updates mark"
 	writes  map[string]uint64       // marked by "writes mark"
 	configs map[string]string       // of nodes whose configuration the script has changed
@@ -146,6 +147,30 @@ func newStage(ctx context.Context, f *lab.Fabric, name string) (*stage, error) {
 		s.logged[node] = len(text)
 	}
 	return s, s.openCloud()
+}
+
+// begin waits until the lab is as scripts expect it: agents have nothing to do, and what the demonstration cloud has is
+// at the leaf.
+func (s *stage) begin() error {
+	if err := s.settled(chassisNames()...); err != nil {
+		return err
+	}
+	if err := s.fabric.WaitBGP(s.ctx); err != nil {
+		return err
+	}
+	_, err := s.eventually(func() error {
+		table, err := s.fabric.LeafTable(s.ctx)
+		if err != nil {
+			return err
+		}
+		for _, demo := range []string{"203.0.113.11/32", "2001:db8:f::11/128", "203.0.113.50/32"} {
+			if len(lab.Announcers(table, netip.MustParsePrefix(demo))) != 1 {
+				return fmt.Errorf("the leaf has not one path to %s of the demonstration cloud", demo)
+			}
+		}
+		return nil
+	})
+	return err
 }
 
 // openCloud connects to the Northbound database, anew when it has been away.

@@ -72,8 +72,8 @@ func (s *stage) cmdUpdates(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdUnmoved checks that the leaf's paths to prefixes are the ones of the mark: neither withdrawn meanwhile nor sent
-// again. "unmoved mark PREFIX…", then "unmoved PREFIX…".
+// cmdUnmoved checks that the leaf's paths to prefixes are the ones of the mark: not withdrawn meanwhile, nor
+// changed. "unmoved mark PREFIX…", then "unmoved PREFIX…".
 func (s *stage) cmdUnmoved(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: unmoved mark PREFIX… | unmoved PREFIX…")
