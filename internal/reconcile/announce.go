@@ -97,7 +97,7 @@ func (r *round[I, S]) withdraw(ctx context.Context, deletes []task) {
 	if ctx.Err() != nil {
 		return
 	}
-	r.verdict = r.guard.judge(c, r.evidence(ctx))
+	r.verdict, r.judged = r.guard.judge(c, r.evidence(ctx)), true
 	r.books.held(r.guard.report())
 	for _, t := range unsure {
 		if !touches(t, r.verdict.held) {

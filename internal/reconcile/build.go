@@ -142,6 +142,7 @@ func (r *round[I, S]) noteUndone(todo []task, done outcomes) {
 func (r *round[I, S]) withhold() {
 	r.withheld, r.mending = set{}, set{}
 	told, now := r.announced, time.Now()
+	r.weighed = now
 	r.forgetMended()
 	for k, reason := range r.gone {
 		since, known := r.broken[k]

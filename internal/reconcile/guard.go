@@ -28,6 +28,7 @@ type guard struct {
 
 	held     []status.HeldKey // sorted by key
 	since    time.Time        // since when it is this set
+	judged   time.Time        // when the guard last judged
 	database databaseWatch
 }
 
@@ -101,6 +102,7 @@ func (g *guard) undecided(q inquiry) set {
 
 // judge decides what is held now.
 func (g *guard) judge(q inquiry, ask ask) verdict {
+	g.judged = q.now
 	g.departures(q)
 	undecided := g.undecided(q)
 	maps.DeleteFunc(g.released, func(k string, _ bool) bool { return q.wanted[k] || q.complete && !q.announced[k] })
@@ -276,14 +278,20 @@ func (g *guard) accept(hash string) error {
 	return nil
 }
 
-// nextLook returns when the guard has something to decide by itself; the zero time when nothing is held.
-func (g *guard) nextLook(now time.Time) time.Time {
+// nextLook returns when the guard has something to decide by itself; the zero time when nothing is held. It counts
+// from the last judgement and from what was asked then, not from the moment of the call.
+func (g *guard) nextLook() time.Time {
 	if len(g.held) == 0 && !g.database.isOther() {
 		return time.Time{}
 	}
-	next := now.Add(g.cfg.Recheck)
+	next := g.judged.Add(g.cfg.Recheck)
+	for _, a := range g.answers {
+		if again := a.at.Add(g.cfg.Recheck); again.Before(next) {
+			next = again
+		}
+	}
 	for _, since := range []time.Time{g.since, g.database.since} {
-		if release := since.Add(g.cfg.Hold); g.cfg.Hold > 0 && release.After(now) && release.Before(next) {
+		if release := since.Add(g.cfg.Hold); g.cfg.Hold > 0 && release.After(g.judged) && release.Before(next) {
 			next = release
 		}
 	}

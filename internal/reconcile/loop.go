@@ -36,6 +36,8 @@ type Loop[I any, S State[S]] struct {
 	failures int                  // rounds in a row that left something to do
 	retryAt  time.Time
 	rereadAt time.Time
+	lookAt   time.Time // when the guard must look again
+	weighed  time.Time // when the ends of carrier_grace were last acted upon
 
 	// jitter makes a retry a little earlier: nodes that lost the same server must not all come back at the same
 	// moment.
@@ -164,27 +166,6 @@ func (l *Loop[I, S]) debounce(ctx context.Context) {
 	}
 }
 
-// nextWake returns when the loop must look again by itself, and why; the zero time when it need not.
-func (l *Loop[I, S]) nextWake() (time.Time, Trigger) {
-	var at time.Time
-	var trigger Trigger
-	earlier := func(t time.Time, why Trigger) {
-		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
-			at, trigger = t, why
-		}
-	}
-	earlier(l.retryAt, Retry)
-	earlier(l.rereadAt, Timer)
-	for _, since := range l.broken {
-		// A deadline that is past has been acted upon, or waits for a retry.
-		if deadline := since.Add(l.opts.Timers.CarrierGrace); deadline.After(time.Now()) {
-			earlier(deadline, Grace)
-		}
-	}
-	earlier(l.guard.nextLook(time.Now()), Hold)
-	return at, trigger
-}
-
 // reread has all appliers that keep copies read the actual state anew. Its failures show in the round's plans.
 func (l *Loop[I, S]) reread(ctx context.Context) error {
 	l.rereadAt = after(time.Now(), l.opts.Timers.Interval)
@@ -195,21 +176,6 @@ func (l *Loop[I, S]) reread(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// settle decides after a round when the next try is.
-func (l *Loop[I, S]) settle(done bool) {
-	if done {
-		l.failures, l.retryAt = 0, time.Time{}
-		return
-	}
-	t := l.opts.Timers
-	delay := t.RetryMax
-	if l.failures < 20 { // 2^20 times anything is more than any maximum
-		delay = min(delay, t.RetryMin<<l.failures)
-	}
-	l.failures++
-	l.retryAt = time.Now().Add(l.jitter(delay))
 }
 
 // Sync reads everything anew, runs a full round and returns what failed in it.
@@ -289,24 +255,6 @@ func (l *Loop[I, S]) Status() status.Report {
 		r.Subsystems[i].Writes = writes[r.Subsystems[i].Name]
 	}
 	return r
-}
-
-// after returns a time in the future, or none when the duration is zero.
-func after(now time.Time, d time.Duration) time.Time {
-	if d == 0 {
-		return time.Time{}
-	}
-	return now.Add(d)
-}
-
-// newTimer returns a timer for a moment; for the zero time one that never fires.
-func newTimer(at time.Time) *time.Timer {
-	if at.IsZero() {
-		t := time.NewTimer(time.Hour)
-		t.Stop()
-		return t
-	}
-	return time.NewTimer(time.Until(at))
 }
 
 // bounded runs a read with a time limit, so that one that hangs does not stop the loop.

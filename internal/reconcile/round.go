@@ -53,6 +53,7 @@ type round[I any, S State[S]] struct {
 	mending set
 	clears  []task // deletes of carriers
 	verdict verdict
+	judged  bool // the guard gave its verdict
 	errs    []error
 	steps   map[plan.Verb]int
 	waiting bool // something is left that no error stands for
@@ -80,6 +81,13 @@ func (l *Loop[I, S]) round(ctx context.Context, a arrivals) error {
 	l.books.open()
 	err := r.run(ctx)
 	r.settle(err == nil && !r.waiting)
+	if !r.computed {
+		l.weighed = time.Now() // nothing can be done about it until the gate opens
+	}
+	l.lookAt = time.Time{}
+	if r.judged {
+		l.lookAt = l.guard.nextLook()
+	}
 	r.close(ctx, err)
 	return err
 }

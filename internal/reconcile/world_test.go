@@ -41,6 +41,7 @@ type world struct {
 	want      []string // what the source says
 	decisions []model.Decision
 	sourceErr error
+	slow      time.Duration // how long the source takes to answer
 	computed  int
 	database  string
 	known     string
@@ -89,6 +90,8 @@ func (w *world) part(name, noun string, pick func(keys) []string) *part {
 }
 
 func (w *world) Snapshot(context.Context) (*world, error) {
+	w.sync()
+	time.Sleep(w.slow)
 	w.sync()
 	return w, w.sourceErr
 }

@@ -1,0 +1,58 @@
+package reconcile
+
+import "time"
+
+// nextWake returns when the loop must look again by itself, and why; the zero time when it need not. All times are
+// moments that the last round set: what keeps the loop busy in between puts none of them off.
+func (l *Loop[I, S]) nextWake() (time.Time, Trigger) {
+	var at time.Time
+	var trigger Trigger
+	earlier := func(t time.Time, why Trigger) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at, trigger = t, why
+		}
+	}
+	earlier(l.retryAt, Retry)
+	earlier(l.rereadAt, Timer)
+	for _, since := range l.broken {
+		// A deadline that was past when the keys were last weighed has been acted upon, or waits for a retry.
+		if deadline := since.Add(l.opts.Timers.CarrierGrace); deadline.After(l.weighed) {
+			earlier(deadline, Grace)
+		}
+	}
+	earlier(l.lookAt, Hold)
+	return at, trigger
+}
+
+// settle decides after a round when the next try is.
+func (l *Loop[I, S]) settle(done bool) {
+	if done {
+		l.failures, l.retryAt = 0, time.Time{}
+		return
+	}
+	t := l.opts.Timers
+	delay := t.RetryMax
+	if l.failures < 20 { // 2^20 times anything is more than any maximum
+		delay = min(delay, t.RetryMin<<l.failures)
+	}
+	l.failures++
+	l.retryAt = time.Now().Add(l.jitter(delay))
+}
+
+// after returns a time in the future, or none when the duration is zero.
+func after(now time.Time, d time.Duration) time.Time {
+	if d == 0 {
+		return time.Time{}
+	}
+	return now.Add(d)
+}
+
+// newTimer returns a timer for a moment; for the zero time one that never fires.
+func newTimer(at time.Time) *time.Timer {
+	if at.IsZero() {
+		t := time.NewTimer(time.Hour)
+		t.Stop()
+		return t
+	}
+	return time.NewTimer(time.Until(at))
+}
