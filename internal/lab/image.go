@@ -96,7 +96,7 @@ func EnsureImage(ctx context.Context, o ImageOptions, out io.Writer) (Image, err
 	if m, err := readManifest(dir); err == nil {
 		return Image{Dir: dir, Manifest: m}, nil
 	}
-	m, err := buildImage(ctx, o, dir, out)
+	m, err := buildImage(ctx, o, dir, lock, out)
 	if err != nil {
 		return Image{}, fmt.Errorf("build the lab's image: %w", err)
 	}

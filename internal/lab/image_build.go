@@ -20,11 +20,12 @@ type builder struct {
 	mirror string
 	dir    string // temporary; renamed when complete
 	log    *os.File
+	lock   *os.File // of the cache; commands inherit it, so that one that outlives us still keeps others out
 	apt    []string // apt settings of the host that matter: its proxies
 }
 
-// buildImage makes an image and puts it at dir.
-func buildImage(ctx context.Context, o ImageOptions, dir string, out io.Writer) (Manifest, error) {
+// buildImage makes an image and puts it at dir. The caller holds the cache's lock.
+func buildImage(ctx context.Context, o ImageOptions, dir string, lock *os.File, out io.Writer) (Manifest, error) {
 	if runtime.GOARCH != "amd64" {
 		return Manifest{}, errNotAMD64
 	}
@@ -37,7 +38,7 @@ func buildImage(ctx context.Context, o ImageOptions, dir string, out io.Writer) 
 	if err := checkSpace(filepath.Dir(dir)); err != nil {
 		return Manifest{}, err
 	}
-	b := &builder{recipe: o.Recipe, mirror: o.Mirror, dir: dir + ".part"}
+	b := &builder{recipe: o.Recipe, mirror: o.Mirror, dir: dir + ".part", lock: lock}
 	if err := os.RemoveAll(b.dir); err != nil { // a build that was killed
 		return Manifest{}, err
 	}
@@ -69,6 +70,7 @@ func (b *builder) run(ctx context.Context, name string, args ...string) error {
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C")
 	cmd.Stdout = io.MultiWriter(b.log, &tail)
 	cmd.Stderr = cmd.Stdout
+	cmd.ExtraFiles = []*os.File{b.lock}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // mmdebstrap unmounts what it mounted
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Run(); err != nil {

@@ -51,7 +51,8 @@ func startUML(root, memory string, console *os.File) (*uml, error) {
 	defer out.Close()
 	// Not being allowed to costs steadiness on a busy host, nothing else.
 	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), umlPriority)
-	cmd := exec.Command(umlKernel, umlArgs(memory)...)
+	// A kernel that panics ends itself with SIGABRT, which PID 1 of a namespace would not feel: a shell is PID 1.
+	cmd := exec.Command("/bin/sh", append([]string{"-c", `"$@"; exit $?`, "sh", umlKernel}, umlArgs(memory)...)...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=" + guestPath, "HOME=/tmp", "TMPDIR=/dev/shm"}
 	cmd.Stdout, cmd.Stderr = console, console
