@@ -96,6 +96,8 @@ func newReconcile(m maker) *Reconcile {
 	}
 }
 
+//go:generate go test . -run TestDocs -update-docs
+
 // maker makes collectors and registers them.
 type maker struct{ registry prometheus.Registerer }
 
