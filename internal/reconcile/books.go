@@ -163,6 +163,20 @@ const (
 	maxTroubles = 100
 )
 
+// youngest returns since when the latest trouble is one; the zero time when there is none.
+func (b *books) youngest() time.Time {
+	var latest time.Time
+	if !b.source.InSync {
+		latest = b.source.Since
+	}
+	for _, o := range b.troubles {
+		if o.Since.After(latest) {
+			latest = o.Since
+		}
+	}
+	return latest
+}
+
 // objects returns the troubles, sorted and bounded, and how many more there are.
 func (b *books) objects() (list []status.Object, more int) {
 	count := map[status.State]int{}

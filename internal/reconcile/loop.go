@@ -29,15 +29,15 @@ type Loop[I any, S State[S]] struct {
 	started bool
 
 	// Below is owned by the goroutine of Run.
-	books    *books
-	guard    *guard
-	broken   map[string]time.Time // since when a wanted key's carrier is gone
-	silent   map[string]silence   // appliers that did not answer in time
-	failures int                  // rounds in a row that left something to do
-	retryAt  time.Time
-	rereadAt time.Time
-	lookAt   time.Time // when the guard must look again
-	weighed  time.Time // when the ends of carrier_grace were last acted upon
+	books     *books
+	guard     *guard
+	broken    map[string]time.Time // since when a wanted key's carrier is gone
+	silent    map[string]silence   // appliers that did not answer in time
+	unsettled time.Time            // since when rounds leave something to do; zero if the last left nothing
+	retryAt   time.Time
+	rereadAt  time.Time
+	lookAt    time.Time // when the guard must look again
+	weighed   time.Time // when the ends of carrier_grace were last acted upon
 
 	// jitter makes a retry a little earlier: nodes that lost the same server must not all come back at the same
 	// moment.
@@ -142,12 +142,12 @@ func (l *Loop[I, S]) wait(ctx context.Context) {
 	}
 }
 
-// debounce waits so that ten pokes become one round. After a failed round a poke of an applier waits longer: it may
+// debounce waits so that ten pokes become one round. After a round that left something to do a poke of an applier waits longer: it may
 // be the echo of the failure, and would make a loop without a pause. A poke of the source cuts that short.
 func (l *Loop[I, S]) debounce(ctx context.Context) {
 	short := time.NewTimer(l.opts.Timers.Debounce)
 	defer short.Stop()
-	if l.failures > 0 {
+	if !l.unsettled.IsZero() {
 		long := time.NewTimer(l.opts.Timers.RetryMin)
 		defer long.Stop()
 		for waiting := true; waiting && !l.inbox.has(Event); {

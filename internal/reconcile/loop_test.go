@@ -108,7 +108,7 @@ func TestRetriesWithBackoffAndAtPokes(t *testing.T) {
 	play(t, w, nil, func(t *testing.T, l *Loop[*world, keys]) {
 		wantLog(t, w, "create carrier a: refused")
 		w.pass(time.Second)
-		if n := len(w.done()); n < 3 || n > 5 { // at 0.1, 0.3, 0.7 s, each up to a quarter earlier
+		if n := len(w.done()); n < 3 || n > 5 { // at 0.1, 0.2, 0.4, 0.8 s, each up to a quarter earlier
 			t.Errorf("tries in the first second: got %d, want 3 to 5", n)
 		}
 		w.pass(10 * time.Minute)
@@ -120,8 +120,8 @@ func TestRetriesWithBackoffAndAtPokes(t *testing.T) {
 		delete(w.carriers.fail, "create carrier a")
 		w.poke()
 		wantLog(t, w, "create carrier a", "create address a")
-		if l.failures != 0 {
-			t.Errorf("failures after a good round: %d", l.failures)
+		if !l.unsettled.IsZero() || !l.retryAt.IsZero() {
+			t.Errorf("after a good round: unsettled since %s, retry at %s", l.unsettled, l.retryAt)
 		}
 	})
 }

@@ -67,7 +67,7 @@ type Timers struct {
 	Debounce     time.Duration // pokes within it are one round; 5 ms
 	Interval     time.Duration // reconcile_interval: everything is read anew; 0: off
 	CarrierGrace time.Duration // carrier_grace; 0: off, a key whose carrier is gone is withdrawn at once
-	RetryMin     time.Duration // first retry of what failed, doubled each time; 100 ms
+	RetryMin     time.Duration // first retry of what failed, about doubled each time; 100 ms
 	RetryMax     time.Duration // 30 s
 	Step         time.Duration // bound of one step; 30 s
 	Read         time.Duration // bound of one read; 10 s

@@ -80,7 +80,8 @@ func (l *Loop[I, S]) round(ctx context.Context, a arrivals) error {
 	r := &round[I, S]{Loop: l, arrivals: a, start: time.Now(), steps: map[plan.Verb]int{}}
 	l.books.open()
 	err := r.run(ctx)
-	r.settle(err == nil && !r.waiting)
+	r.close(ctx, err)
+	r.settle(err == nil && !r.waiting, r.start)
 	if !r.computed {
 		l.weighed = time.Now() // nothing can be done about it until the gate opens
 	}
@@ -88,7 +89,6 @@ func (l *Loop[I, S]) round(ctx context.Context, a arrivals) error {
 	if r.judged {
 		l.lookAt = l.guard.nextLook()
 	}
-	r.close(ctx, err)
 	return err
 }
 

@@ -44,3 +44,41 @@ func TestGuardLooksAgainThoughTheLoopIsAsked(t *testing.T) {
 		wantKeys(t, "announced", w.announcer.have, names(3)...)
 	})
 }
+
+// What fails for good is tried ever more seldom; what fails for the first time is not made to wait for that.
+func TestNewTroubleDoesNotInheritTheOldOnesPauses(t *testing.T) {
+	w := standing("a")
+	w.want = []string{"a", "bad"}
+	w.carriers.fail["create carrier bad"] = errTest
+	play(t, w, nil, func(t *testing.T, _ *loopOf) {
+		w.pass(10 * time.Minute)
+		w.want = []string{"a", "bad", "new"}
+		w.announcer.fail["create address new"] = errTest
+		w.poke()
+		delete(w.announcer.fail, "create address new")
+		w.pass(200 * time.Millisecond)
+		wantKeys(t, "announced", w.announcer.have, "a", "new")
+		w.done()
+		w.pass(10 * time.Minute)
+		if n := len(w.done()); n > 28 {
+			t.Errorf("tries of what fails for good: %d in ten minutes, want at most 28", n)
+		}
+	})
+}
+
+// A key that needs several tries is not slowed by the rounds that others cause meanwhile.
+func TestPausesGrowWithTimeNotWithRounds(t *testing.T) {
+	w := standing("a")
+	w.want = []string{"a", "bad"}
+	w.carriers.fail["create carrier bad"] = errTest
+	play(t, w, nil, func(t *testing.T, _ *loopOf) {
+		for range 20 {
+			w.poke()
+		}
+		w.done()
+		w.pass(500 * time.Millisecond)
+		if n := len(w.done()); n == 0 {
+			t.Error("not tried again within half a second of its first failure")
+		}
+	})
+}

@@ -24,18 +24,21 @@ func (l *Loop[I, S]) nextWake() (time.Time, Trigger) {
 	return at, trigger
 }
 
-// settle decides after a round when the next try is.
-func (l *Loop[I, S]) settle(done bool) {
+// settle decides after a round when the next try is: after as long again as the youngest trouble has lasted. So the
+// pauses double, and what fails for the first time is not made to wait for what fails for good.
+func (l *Loop[I, S]) settle(done bool, began time.Time) {
 	if done {
-		l.failures, l.retryAt = 0, time.Time{}
+		l.unsettled, l.retryAt = time.Time{}, time.Time{}
 		return
 	}
-	t := l.opts.Timers
-	delay := t.RetryMax
-	if l.failures < 20 { // 2^20 times anything is more than any maximum
-		delay = min(delay, t.RetryMin<<l.failures)
+	if l.unsettled.IsZero() {
+		l.unsettled = began
 	}
-	l.failures++
+	youngest := l.books.youngest()
+	if youngest.Before(l.unsettled) {
+		youngest = l.unsettled
+	}
+	delay := min(max(began.Sub(youngest), l.opts.Timers.RetryMin), l.opts.Timers.RetryMax)
 	l.retryAt = time.Now().Add(l.jitter(delay))
 }
 
