@@ -28,6 +28,11 @@ func (b *builder) base() {
 	for _, bridge := range b.v.bridges {
 		b.bridge(bridge)
 	}
+	for _, bridge := range b.v.in.OVN.Local.Bridges {
+		if !slices.Contains(b.v.bridges, bridge.Name) {
+			b.node.Unmapped = append(b.node.Unmapped, bridge.Name)
+		}
+	}
 	b.devices()
 	b.flows()
 	for _, family := range []model.Family{4, 6} {

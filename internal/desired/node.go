@@ -111,6 +111,7 @@ func (b *builder) carry(won []finding) {
 // sort puts every list in its order. What is equal in all that counts has been made once.
 func (b *builder) sort() {
 	n := &b.node
+	slices.Sort(n.Unmapped)
 	slices.SortFunc(n.Links, compareLinks)
 	slices.SortFunc(n.Addresses, compareAddresses)
 	n.Addresses = slices.CompactFunc(n.Addresses, func(a, b model.Address) bool { return compareAddresses(a, b) == 0 })

@@ -58,6 +58,9 @@ func stateText(n model.Node, withServes bool) string {
 		line(f.Serves, "flow %s priority=%d,%s,in_port=%d(%s) actions=mod_dl_dst:%s,NORMAL", f.Bridge, f.Priority,
 			f.EtherType, f.OFPort, f.InPort, f.EthDst)
 	}
+	for _, bridge := range n.Unmapped {
+		line(nil, "no flow on bridge %s", bridge)
+	}
 	line(nil, "leak as %d router-id %s vrf %s redistribute %s", n.Leak.AS, cmp.Or(n.Leak.RouterID, netip.IPv4Unspecified()), n.Leak.VRF,
 		strings.Join(n.Leak.Redistribute, " "))
 	for _, a := range n.Announcements {

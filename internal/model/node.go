@@ -33,7 +33,10 @@ type Node struct {
 	// Bridges are the mapped provider bridges. They bound what is looked at: objects on other devices and in
 	// other tables are nobody's business here.
 	Bridges []Bridge
-	VRF     VRF
+	// Unmapped are the switch's other bridges, the integration bridge apart, sorted. Only flows of ours are looked for
+	// there, which an earlier mapping may have left.
+	Unmapped []string
+	VRF      VRF
 
 	Links     []Link
 	Addresses []Address

@@ -201,7 +201,9 @@ type Local struct {
 	SystemID string    `json:"systemID"` // external_ids:system-id, OVN's name of this chassis
 	Hostname string    `json:"hostname"` // external_ids:hostname; "" when absent
 	Mappings []Mapping `json:"mappings,omitempty"`
-	Bridges  []Bridge  `json:"bridges,omitempty"`
+	// Bridges are all bridges of the switch but the integration bridge (external_ids:ovn-bridge). Of those that are not
+	// mapped only the name is told.
+	Bridges []Bridge `json:"bridges,omitempty"`
 	// Interfaces lists the logical ports that have an interface here (external_ids:iface-id), sorted.
 	Interfaces []string `json:"interfaces,omitempty"`
 	// KnownDatabase is external_ids:ovnbgp-nb: the Snapshot.Database that this node last accepted.

@@ -78,7 +78,7 @@ func New[B Bridge](dial func(ctx context.Context, bridge string) (B, error), tim
 func Sockets(dir string, onWrite func()) func(context.Context, string) (*openflow.Conn, error) {
 	return func(ctx context.Context, bridge string) (*openflow.Conn, error) {
 		if bridge != filepath.Base(bridge) || strings.HasPrefix(bridge, ".") {
-			return nil, fmt.Errorf("%q is no name of a bridge", bridge)
+			return nil, fmt.Errorf("%q is no name of a bridge: %w", bridge, fs.ErrNotExist) // nor does the switch make one
 		}
 		return openflow.Dial(ctx, filepath.Join(dir, bridge+".mgmt"), openflow.Options{OnWrite: onWrite})
 	}
@@ -103,9 +103,9 @@ func (a *Applier) poke() {
 	}
 }
 
-// Plan compares the flows of the mapped bridges with those wanted there. Where nothing listens there are no flows,
-// and the steps that make them fail with that as the reason; a bridge that answers, but not with its flows, is an
-// error.
+// Plan compares the flows of the mapped bridges with those wanted there, and lists the deletes of what an earlier
+// mapping left on others. Where nothing listens there are no flows, and the steps that make them fail with that as the
+// reason; a bridge that answers, but not with its flows, is an error.
 func (a *Applier) Plan(ctx context.Context, want model.Node) ([]plan.Step, error) {
 	wanted := map[string][]model.Flow{}
 	for _, b := range want.Bridges {
@@ -115,10 +115,15 @@ func (a *Applier) Plan(ctx context.Context, want model.Node) ([]plan.Step, error
 		wanted[f.Bridge] = append(wanted[f.Bridge], f)
 	}
 	a.release(func(bridge string) bool { _, ok := wanted[bridge]; return !ok })
-	return a.planBridges(ctx, wanted)
+	steps, err := a.planBridges(ctx, wanted)
+	more, also := a.CleanupUnmapped(ctx, want.Unmapped...)
+	if err := errors.Join(err, also); err != nil {
+		return nil, err
+	}
+	return append(steps, more...), nil
 }
 
-// Cleanup lists the deletes of all flows of ours on these bridges.
+// Cleanup lists the deletes of all flows of ours on these bridges, which are mapped.
 func (a *Applier) Cleanup(ctx context.Context, bridges ...string) ([]plan.Step, error) {
 	wanted := map[string][]model.Flow{}
 	for _, name := range bridges {
@@ -156,3 +161,10 @@ func isAbsent(err error) bool {
 
 // owned is our mark on flows: the cookie, or the one that the old agent's EVPN driver used.
 func owned(f openflow.Flow) bool { return f.Cookie == model.Cookie || f.Cookie == model.OldCookie }
+
+// ownCookie and ownMask ask a switch for both cookies at once: they differ in few bits. What else they match is not
+// owned.
+const (
+	ownCookie = model.Cookie & model.OldCookie
+	ownMask   = ^uint64(model.Cookie ^ model.OldCookie)
+)

@@ -352,14 +352,47 @@ func TestBridgeComesAndGoes(t *testing.T) {
 		if len(sw.Flows("br-new")) != 1 {
 			t.Errorf("nothing on the new bridge:\n%s", sw)
 		}
-		// Unmapped: nobody's business any more.
-		settle(t, a, node("a 1"))
-		sw.Restart()
-		settle(t, a, node("a 1"))
+		// Unmapped: nothing of ours stays there.
+		unmapped := node("a 1")
+		unmapped.Unmapped = []string{"br-new"}
+		settle(t, a, unmapped)
 		if len(sw.Flows("br-new")) != 0 {
 			t.Errorf("flows on an unmapped bridge:\n%s", sw)
 		}
 	})
+}
+
+// On a bridge that is not mapped only flows of ours are touched, and one that cannot be asked troubles nobody.
+func TestUnmappedBridges(t *testing.T) {
+	sw, a := start(t, scenario{})
+	for _, name := range []string{"br-old", "br-ten"} {
+		sw.AddBridge(name)
+		for _, cookie := range []uint64{999, 998, 997, 1000, 5, 0} {
+			sw.Change(name, openflow.Add(flowOf(t, cookie, openflow.IPv4, uint32(cookie)+1, bridgeMAC)))
+		}
+	}
+	sw.SpeakOnly("br-ten", 1)
+	want := node("a 1")
+	want.Unmapped = []string{"br-gone", "br-old", "br-ten"}
+	text, err := run(t.Context(), a, want)
+	if err != nil || strings.Count(text, "delete flow br-old ") != 2 {
+		t.Errorf("%v:\n%s", err, text)
+	}
+	if got := len(sw.Flows("br-old")); got != 4 {
+		t.Errorf("left on br-old, want the four of others:\n%s", sw)
+	}
+	if got := len(sw.Flows("br-ten")); got != 6 {
+		t.Errorf("br-ten was touched:\n%s", sw)
+	}
+	if steps, err := a.Plan(t.Context(), want); err != nil || len(steps) != 0 {
+		t.Errorf("second plan: %v, %v", steps, err)
+	}
+	for n, what := range []string{"dialling", "reading"} {
+		sw.FailCall(n+3, fakeswitch.Refuse) // after the read of br-ex and the dial of br-gone
+		if steps, err := a.Plan(t.Context(), want); !errors.Is(err, fakeswitch.ErrInjected) {
+			t.Errorf("%s br-old fails: %v, %v; want that as an error", what, steps, err)
+		}
+	}
 }
 
 func TestCleanup(t *testing.T) {
@@ -368,9 +401,16 @@ func TestCleanup(t *testing.T) {
 		t.Fatal(err)
 	}
 	sw.Change("br-ex", openflow.Add(flowOf(t, 998, openflow.IPv4, 4, bridgeMAC)))
+	sw.AddBridge("br-old")
+	sw.Change("br-old", openflow.Add(flowOf(t, 999, openflow.IPv4, 4, bridgeMAC)))
 	steps, err := a.Cleanup(t.Context(), "br-ex", "br-none")
-	if err != nil || len(steps) != 3 {
-		t.Fatalf("cleanup: %v, %v; want three steps", steps, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := a.CleanupUnmapped(t.Context(), "br-gone", "br-old")
+	steps = append(steps, more...)
+	if err != nil || len(steps) != 4 {
+		t.Fatalf("cleanup: %v, %v; want four steps", steps, err)
 	}
 	for _, s := range steps {
 		if s.Verb != plan.Delete {
@@ -380,7 +420,7 @@ func TestCleanup(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if got := len(sw.Flows("br-ex")); got != len(foreign(t)) {
+	if len(sw.Flows("br-ex")) != len(foreign(t)) || len(sw.Flows("br-old")) != 0 {
 		t.Errorf("after cleanup:\n%s", sw)
 	}
 	checkForeign(t, "cleanup", sw)

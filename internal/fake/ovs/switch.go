@@ -45,7 +45,8 @@ type Switch struct {
 type bridge struct {
 	flows map[openflow.Key]openflow.Flow
 	conns map[*Conn]bool
-	deaf  bool // has no flow monitor
+	deaf  bool   // has no flow monitor
+	only  uint32 // the versions it speaks, when no connection can be had
 }
 
 // New returns a switch without bridges.
@@ -65,6 +66,19 @@ func (s *Switch) Deafen(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bridges[name].deaf = true
+}
+
+// SpeakOnly makes the bridge one whose column protocols allows only this version: nobody reads its flows, and those
+// that are there forward on. 0 ends it.
+func (s *Switch) SpeakOnly(name string, version openflow.Version) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.bridges[name]
+	b.only = 0
+	if version != 0 {
+		b.only = 1 << version
+		b.hangUp()
+	}
 }
 
 // RemoveBridge takes a bridge away with its flows and connections.
@@ -226,6 +240,9 @@ func (s *Switch) Dial(ctx context.Context, name string) (*Conn, error) {
 	b := s.bridges[name]
 	if b == nil {
 		return nil, &fs.PathError{Op: "dial", Path: name + ".mgmt", Err: fs.ErrNotExist}
+	}
+	if b.only != 0 {
+		return nil, fmt.Errorf("greet %s.mgmt: %w", name, &openflow.VersionError{Offered: b.only})
 	}
 	c := &Conn{s: s, b: b, done: make(chan struct{})}
 	b.conns[c] = true

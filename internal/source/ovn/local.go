@@ -9,9 +9,13 @@ import (
 	"ovnbgp/internal/ovn"
 )
 
+// integrationBridge is ovn-controller's bridge where external_ids:ovn-bridge names no other.
+const integrationBridge = "br-int"
+
 // convertLocal converts the rows of the node's own switch; they are few enough to be converted together.
 func convertLocal(tables *vswitch.Tables) ovn.Local {
 	var local ovn.Local
+	integration := integrationBridge
 	for id, row := range tables.OpenVSwitch.All() {
 		p := parser{table: "Open_vSwitch", row: id.String()}
 		local.SystemID = row.ExternalIDs.Get("system-id")
@@ -19,10 +23,14 @@ func convertLocal(tables *vswitch.Tables) ovn.Local {
 		local.KnownDatabase = row.ExternalIDs.Get("ovnbgp-nb")
 		local.Mappings = mappings(&p, row.ExternalIDs.Get("ovn-bridge-mappings"))
 		local.Faults = p.faults
+		integration = cmp.Or(row.ExternalIDs.Get("ovn-bridge"), integrationBridge)
 	}
 	for _, row := range tables.Bridge.All() {
-		if slices.ContainsFunc(local.Mappings, func(m ovn.Mapping) bool { return m.Bridge == row.Name }) {
+		switch {
+		case slices.ContainsFunc(local.Mappings, func(m ovn.Mapping) bool { return m.Bridge == row.Name }):
 			local.Bridges = append(local.Bridges, bridge(tables, row))
+		case row.Name != integration:
+			local.Bridges = append(local.Bridges, ovn.Bridge{Name: row.Name})
 		}
 	}
 	slices.SortFunc(local.Bridges, func(a, b ovn.Bridge) int { return cmp.Compare(a.Name, b.Name) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,7 @@ func newSwitch(t testing.TB, ids map[string]string) *ovsdbtest.Server {
 	}
 	bridge("br-int", "br-int", "new")
 	bridge("br-ex", "br-ex", "patch-x")
+	bridge("br-old", "br-old", "eth7")
 	server.Transact(t, append(operations, ovsdb.Insert("Open_vSwitch", "", ovsdb.Columns{"bridges": bridges, "external_ids": ids}))...)
 	return server
 }
@@ -106,7 +108,8 @@ func TestLocal(t *testing.T) {
 		Mappings: []ovn.Mapping{{Index: 1, PhysicalNetwork: "physnet1", Bridge: "br-ex"},
 			{Index: 3, PhysicalNetwork: "physnet2", Bridge: "br-absent"}},
 		Bridges: []ovn.Bridge{{Name: "br-ex", MAC: "02:aa:00:00:00:01", Protocols: []string{"OpenFlow13"},
-			Ports: []ovn.OVSPort{{Name: "br-ex", Type: "internal", OFPort: 1}, {Name: "patch-x", Type: "patch", OFPort: 2}}}},
+			Ports: []ovn.OVSPort{{Name: "br-ex", Type: "internal", OFPort: 1}, {Name: "patch-x", Type: "patch", OFPort: 2}}},
+			{Name: "br-old"}},
 		Faults: []ovn.Fault{{Table: "Open_vSwitch", Row: row, Column: "external_ids:ovn-bridge-mappings", Value: "bad",
 			Reason: "not of the form physnet:bridge"}}}, snapshot.Local)
 	rows, err := ovsdbSelect(t, central, "NB_Global")
@@ -120,8 +123,21 @@ func TestLocal(t *testing.T) {
 	local.Transact(t, ovsdb.Mutate("Open_vSwitch", nil, ovsdb.Mutation{Column: "external_ids", Mutator: "delete",
 		Value: []string{"ovn-bridge-mappings"}}))
 	until(t, s, "mappings are gone", func(x ovn.Snapshot, err error) bool {
-		return err == nil && x.Local.Mappings == nil && x.Local.Bridges == nil && x.Local.Faults == nil
+		return err == nil && x.Local.Mappings == nil && x.Local.Faults == nil &&
+			slices.Equal(bridgeNames(x.Local), []string{"br-ex", "br-old"})
 	})
+	local.Transact(t, ovsdb.Mutate("Open_vSwitch", nil, ovsdb.Mutation{Column: "external_ids", Mutator: "insert",
+		Value: map[string]string{"ovn-bridge": "br-old"}}))
+	until(t, s, "another bridge is the integration bridge", func(x ovn.Snapshot, err error) bool {
+		return err == nil && slices.Equal(bridgeNames(x.Local), []string{"br-ex", "br-int"})
+	})
+}
+
+func bridgeNames(local ovn.Local) (names []string) {
+	for _, b := range local.Bridges {
+		names = append(names, b.Name)
+	}
+	return names
 }
 
 func ovsdbSelect(t *testing.T, server *ovsdbtest.Server, table string) (string, error) {
