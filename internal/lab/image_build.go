@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -39,7 +40,7 @@ func buildImage(ctx context.Context, o ImageOptions, dir string, lock *os.File, 
 		return Manifest{}, err
 	}
 	b := &builder{recipe: o.Recipe, mirror: o.Mirror, dir: dir + ".part", lock: lock}
-	if err := os.RemoveAll(b.dir); err != nil { // a build that was killed
+	if err := removeTree(b.dir); err != nil { // a build that was killed
 		return Manifest{}, err
 	}
 	if b.log, err = os.Create(filepath.Join(filepath.Dir(dir), "build.log")); err != nil {
@@ -55,10 +56,25 @@ func buildImage(ctx context.Context, o ImageOptions, dir string, lock *os.File, 
 	}
 	for _, s := range steps {
 		if err := timed(ctx, out, s.name, s.do); err != nil {
-			return m, errors.Join(err, os.RemoveAll(b.dir))
+			return m, errors.Join(err, removeTree(b.dir))
 		}
 	}
 	return m, os.Rename(b.dir, dir)
+}
+
+// removeTree removes a directory in which nothing is mounted. A build that left its mounts behind would have the host's
+// own devices removed.
+func removeTree(dir string) error {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return fmt.Errorf("look for mounts below %s: %w", dir, err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if f := strings.Fields(line); len(f) > 4 && strings.HasPrefix(f[4], dir+"/") {
+			return fmt.Errorf("%s is still mounted: unmount it, then remove %s", f[4], dir)
+		}
+	}
+	return os.RemoveAll(dir)
 }
 
 func (b *builder) root() string { return filepath.Join(b.dir, "root") }
@@ -71,6 +87,8 @@ func (b *builder) run(ctx context.Context, name string, args ...string) error {
 	cmd.Stdout = io.MultiWriter(b.log, &tail)
 	cmd.Stderr = cmd.Stdout
 	cmd.ExtraFiles = []*os.File{b.lock}
+	// What is mounted in the new root, the host's devices among it, must go with the command however it ends.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // mmdebstrap unmounts what it mounted
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Run(); err != nil {
