@@ -153,10 +153,10 @@ func (a *Applier) planBridges(ctx context.Context, wanted map[string][]model.Flo
 }
 
 // isAbsent tells whether an error of dialling means that there is no switch whose flows could count, from one that
-// leaves them unknown (a switch that is stuck forwards what it has).
+// leaves them unknown: a switch that is stuck forwards what it has, and so does one whose column protocols allows no
+// version of ours.
 func isAbsent(err error) bool {
-	var version *openflow.VersionError
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &version)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // owned is our mark on flows: the cookie, or the one that the old agent's EVPN driver used.

@@ -252,6 +252,13 @@ func TestUnknownIsNotEmpty(t *testing.T) {
 	if !errors.Is(err, fakeswitch.ErrInjected) || len(steps) > 0 {
 		t.Errorf("plan %v, %v", steps, err)
 	}
+	// Nor is one whose column protocols nobody here speaks: its flows forward on.
+	sw.SpeakOnly("br-ex", 1)
+	steps, err = a.Plan(t.Context(), node("a 1"))
+	if err == nil || len(steps) > 0 || !strings.Contains(err.Error(), "bridge br-ex: ") ||
+		!strings.Contains(err.Error(), "column protocols") {
+		t.Errorf("plan %v, %v", steps, err)
+	}
 }
 
 func poked(a *ovs.Applier) bool {

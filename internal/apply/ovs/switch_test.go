@@ -148,6 +148,29 @@ func TestRealSwitchHeals(t *testing.T) {
 	}
 }
 
+// What an earlier mapping left is found by the cookie alone among another's flows, on a real switch too.
+func TestRealSwitchUnmapped(t *testing.T) {
+	sw := openflowtest.Start(t)
+	sw.AddBridge(t, "br-old", "OpenFlow13")
+	sw.AddBridge(t, "br-ten", "OpenFlow10")
+	for cookie := range 40 {
+		sw.Ofctl(t, "OpenFlow13", "add-flow", "br-old", "cookie="+strconv.Itoa(990+cookie)+",priority=900,ip,in_port="+
+			strconv.Itoa(cookie+1)+",actions=mod_dl_dst:"+bridgeMAC+",NORMAL")
+	}
+	a := startReal(t, sw)
+	want := model.Node{Unmapped: []string{"br-none", "br-old", "br-ten"}}
+	before := dump(t, sw, "br-old", "OpenFlow13")
+	if text, err := run(t.Context(), a.Applier, want); err != nil || strings.Count(text, "delete flow br-old ") != 2 {
+		t.Errorf("%v:\n%s", err, text)
+	}
+	left := slices.DeleteFunc(before, func(f string) bool {
+		return strings.Contains(f, "cookie=0x3e6,") || strings.Contains(f, "cookie=0x3e7,")
+	})
+	if d := cmp.Diff(left, dump(t, sw, "br-old", "OpenFlow13")); d != "" {
+		t.Errorf("flows (-want +got):\n%s", d)
+	}
+}
+
 // A switch that is stuck forwards what it has: its flows are unknown, not gone. One that speaks another version is
 // a fault that names the column.
 func TestRealSwitchUnreadable(t *testing.T) {
@@ -156,8 +179,8 @@ func TestRealSwitchUnreadable(t *testing.T) {
 	sw.AddBridge(t, "br-int")
 	want := patchPorts(t, sw, "a")
 	a := startReal(t, sw)
-	if _, err := run(t.Context(), a.Applier, want); err == nil || !strings.Contains(err.Error(), "column protocols") {
-		t.Errorf("a bridge of OpenFlow 1.0 alone: %v", err)
+	if steps, err := a.Plan(t.Context(), want); err == nil || !strings.Contains(err.Error(), "column protocols") {
+		t.Errorf("a bridge of OpenFlow 1.0 alone: %v, %v", steps, err)
 	}
 	sw.Vsctl(t, "set", "bridge", "br-ex", "protocols=OpenFlow14")
 	ovsdbtest.Eventually(t, "the bridge is reached", func() bool {
