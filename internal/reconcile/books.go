@@ -102,6 +102,14 @@ func (b *books) mending(key, reason string) {
 	b.trouble(status.Object{Subsystem: announcements, Object: key, State: status.Mending, Err: reason})
 }
 
+func (b *books) fought(t task, reason string) {
+	known := b.trouble(status.Object{Subsystem: t.subsystem, Object: t.Object, State: status.Fought, Verb: t.Verb,
+		Why: t.Why, Err: reason})
+	if !known {
+		b.log.Warn("fought over", "subsystem", t.subsystem, "object", t.Object, "verb", string(t.Verb), "why", t.Why)
+	}
+}
+
 // announcements stands as subsystem for keys that no single subsystem is to blame for.
 const announcements = "announcements"
 
@@ -184,7 +192,7 @@ func (b *books) objects() (list []status.Object, more int) {
 		list = append(list, *o)
 		count[o.State]++
 	}
-	for _, s := range []status.State{status.Failing, status.Unread, status.Mending, status.Withheld, status.Waiting} {
+	for _, s := range status.States() {
 		b.metrics.Objects.WithLabelValues(string(s)).Set(float64(count[s]))
 	}
 	slices.SortFunc(list, func(x, y status.Object) int {
@@ -250,7 +258,7 @@ func (r *round[I, S]) result(ctx context.Context, err error, gate bool) string {
 		return resultGate
 	case err != nil:
 		return resultError
-	case r.waiting || len(r.verdict.held) > 0:
+	case r.waiting || r.paced || len(r.verdict.held) > 0:
 		return resultIncomplete
 	}
 	return resultOK

@@ -31,12 +31,15 @@ type Loop[I any, S State[S]] struct {
 	// Below is owned by the goroutine of Run.
 	books     *books
 	guard     *guard
+	fights    fights
+	last      *decided[S]          // what came of the last snapshot; nil before the first
 	broken    map[string]time.Time // since when a wanted key's carrier is gone
 	silent    map[string]silence   // appliers that did not answer in time
 	unsettled time.Time            // since when rounds leave something to do; zero if the last left nothing
 	retryAt   time.Time
 	rereadAt  time.Time
 	lookAt    time.Time // when the guard must look again
+	foughtAt  time.Time // when to look again at what is fought over
 	weighed   time.Time // when the ends of carrier_grace were last acted upon
 
 	// jitter makes a retry a little earlier: nodes that lost the same server must not all come back at the same
@@ -69,6 +72,7 @@ func New[I any, S State[S]](o Options[I, S]) *Loop[I, S] {
 		guard:    newGuard(o.Guard),
 		broken:   map[string]time.Time{},
 		silent:   map[string]silence{},
+		fights:   fights{},
 		jitter:   func(d time.Duration) time.Duration { return d - rand.N(d/4+1) },
 	}
 	l.report.Store(&status.Report{Version: o.Version, Time: time.Now().UTC(), Verdict: status.Starting,
@@ -142,12 +146,12 @@ func (l *Loop[I, S]) wait(ctx context.Context) {
 	}
 }
 
-// debounce waits so that ten pokes become one round. After a round that left something to do a poke of an applier waits longer: it may
+// debounce waits so that ten pokes become one round. While something is left to do or is fought over a poke of an applier waits longer: it may
 // be the echo of the failure, and would make a loop without a pause. A poke of the source cuts that short.
 func (l *Loop[I, S]) debounce(ctx context.Context) {
 	short := time.NewTimer(l.opts.Timers.Debounce)
 	defer short.Stop()
-	if !l.unsettled.IsZero() {
+	if !l.unsettled.IsZero() || !l.foughtAt.IsZero() {
 		long := time.NewTimer(l.opts.Timers.RetryMin)
 		defer long.Stop()
 		for waiting := true; waiting && !l.inbox.has(Event); {

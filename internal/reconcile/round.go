@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"ovnbgp/internal/model"
@@ -57,6 +58,15 @@ type round[I any, S State[S]] struct {
 	errs    []error
 	steps   map[plan.Verb]int
 	waiting bool // something is left that no error stands for
+	paced   bool // a step was left out because it is fought over
+	// changed tells whether the state is another than in the last round.
+	changed func() bool
+}
+
+// decided is what Compute made of a snapshot.
+type decided[S any] struct {
+	want      S
+	decisions []model.Decision
 }
 
 // told is what one announcer tells the world. It is not known when that could not be read, nor when a plan could
@@ -79,7 +89,9 @@ type task struct {
 func (l *Loop[I, S]) round(ctx context.Context, a arrivals) error {
 	r := &round[I, S]{Loop: l, arrivals: a, start: time.Now(), steps: map[plan.Verb]int{}}
 	l.books.open()
+	l.fights.open()
 	err := r.run(ctx)
+	r.settleFights()
 	r.close(ctx, err)
 	r.settle(err == nil && !r.waiting, r.start)
 	if !r.computed {
@@ -126,6 +138,11 @@ func (r *round[I, S]) read(ctx context.Context) error {
 	}
 	r.computed = true
 	r.want, r.decisions = r.opts.Compute(r.in)
+	last := r.last
+	r.changed = sync.OnceValue(func() bool { return isChanged(last, r.want) })
+	if !r.dry {
+		r.last = &decided[S]{r.want, r.decisions}
+	}
 	r.wanted = setOf(r.want.Keys())
 	r.hear(ctx)
 	return nil
@@ -176,8 +193,14 @@ func (r *round[I, S]) do(ctx context.Context, t task) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if r.isPaced(t) {
+		return fmt.Errorf("%s: %w", t.Step, errFought)
+	}
 	err := bounded(context.WithoutCancel(ctx), r.opts.Timers.Step, t.Do)
 	if err == nil {
+		if !r.changed() {
+			r.fights.note(t, time.Now())
+		}
 		r.steps[t.Verb]++
 		r.books.worked(t, r.isDrift())
 		return nil

@@ -21,6 +21,7 @@ func (l *Loop[I, S]) nextWake() (time.Time, Trigger) {
 		}
 	}
 	earlier(l.lookAt, Hold)
+	earlier(l.foughtAt, Retry)
 	return at, trigger
 }
 

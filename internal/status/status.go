@@ -88,7 +88,12 @@ const (
 	Mending  State = "mending"  // an announced key whose carrier is gone, within carrier_grace
 	Withheld State = "withheld" // a key that is not announced because a carrier fails
 	Waiting  State = "waiting"  // a delete that waits for a withdrawal
+	// Fought is a step that another hand undoes again and again; it is repeated less and less often.
+	Fought State = "fought-over"
 )
+
+// States lists all of them.
+func States() []State { return []State{Failing, Unread, Mending, Withheld, Waiting, Fought} }
 
 // Object is an object that is not as it must be.
 type Object struct {

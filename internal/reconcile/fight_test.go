@@ -1,0 +1,108 @@
+package reconcile
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"ovnbgp/internal/status"
+)
+
+// undo has a stranger undo each step on the carriers at once.
+func (w *world) undo(key string) {
+	w.carriers.during = func(string) {
+		pokes := w.carriers.pokes
+		time.AfterFunc(time.Millisecond, func() {
+			w.fence.mu.Lock()
+			delete(w.carriers.have, key)
+			w.fence.mu.Unlock()
+			pokes <- struct{}{}
+		})
+	}
+	delete(w.carriers.have, key)
+	w.carriers.pokes <- struct{}{}
+}
+
+func TestFightIsPaced(t *testing.T) {
+	w := standing("a", "b")
+	var log bytes.Buffer
+	play(t, w, func(o *Options[*world, keys]) { o.Log = logTo(&log) }, func(t *testing.T, l *loopOf) {
+		w.undo("a")
+		w.pass(time.Second)
+		if n := len(w.done()); n < 3 {
+			t.Errorf("put back %d times in the first second, want at least 3", n)
+		}
+		w.pass(time.Minute)
+		if n := len(w.done()); n > 25 {
+			t.Errorf("put back %d times in a minute, want at most 25", n)
+		}
+		if !hasTrouble(l.Status(), status.Fought, "carrier a") {
+			t.Errorf("status: %+v", l.Status().Troubles)
+		}
+		if n := strings.Count(log.String(), "level=WARN"); n != 1 {
+			t.Errorf("%d warnings, want 1:\n%s", n, &log)
+		}
+		before := w.computed
+		w.pass(10 * time.Second)
+		if n := w.computed - before; n > 20 {
+			t.Errorf("%d rounds in ten seconds of a fight", n)
+		}
+
+		// Another object's loss is mended at once, and so is this one after the fight has ended.
+		delete(w.carriers.have, "b")
+		w.carriers.pokes <- struct{}{}
+		w.pass(500 * time.Millisecond)
+		wantKeys(t, "carriers", w.carriers.have.without("a"), "b")
+		w.carriers.during = nil
+		w.pass(time.Minute)
+		wantKeys(t, "carriers", w.carriers.have, "a", "b")
+		if r := l.Status(); r.Verdict != status.OK {
+			t.Errorf("status: %s: %+v", r.Text, r.Troubles)
+		}
+		delete(w.carriers.have, "a")
+		w.carriers.pokes <- struct{}{}
+		w.pass(500 * time.Millisecond)
+		wantKeys(t, "carriers", w.carriers.have, "a", "b")
+	})
+}
+
+func (s set) without(drop string) set {
+	rest := set{}
+	for k := range s {
+		if k != drop {
+			rest[k] = true
+		}
+	}
+	return rest
+}
+
+// Steps that the source causes are no fight, however often they come back.
+func TestWhatTheSourceChangesIsNotPaced(t *testing.T) {
+	w := standing("a")
+	play(t, w, nil, func(t *testing.T, l *loopOf) {
+		for range 20 {
+			w.want = []string{"a", "b"}
+			w.poke()
+			wantLog(t, w, "create carrier b", "create address b")
+			w.want = []string{"a"}
+			w.poke()
+			w.done()
+		}
+		if r := l.Status(); r.Verdict != status.OK {
+			t.Errorf("status: %s: %+v", r.Text, r.Troubles)
+		}
+	})
+}
+
+// While a carrier is fought over, the state goes on changing: what is new is done in the round that brings it.
+func TestFightDoesNotSlowTheSource(t *testing.T) {
+	w := standing("a", "b")
+	play(t, w, nil, func(t *testing.T, _ *loopOf) {
+		w.undo("a")
+		w.pass(20 * time.Second)
+		w.want = []string{"a", "c"}
+		w.poke()
+		wantKeys(t, "announced", w.announcer.have, "a", "c")
+	})
+}
