@@ -42,7 +42,7 @@ func TestFrameRoundTrip(t *testing.T) {
 			t.Errorf("frame (-want +got):\n%s", diff)
 		}
 	}
-	if _, err := readFrame(r); err != io.EOF {
+	if _, err := readFrame(r); !errors.Is(err, io.EOF) {
 		t.Errorf("after the last frame: %v, want io.EOF", err)
 	}
 	if rows, cols := sizeOf(frames[3]); rows != 24 || cols != 80 {
@@ -63,7 +63,7 @@ func TestFrameRefused(t *testing.T) {
 		"cut data":     whole[:9],
 	}
 	for name, text := range cases {
-		if f, err := readFrame(bufio.NewReader(bytes.NewReader(text))); err == nil || err == io.EOF {
+		if f, err := readFrame(bufio.NewReader(bytes.NewReader(text))); err == nil || errors.Is(err, io.EOF) {
 			t.Errorf("%s: read %v, error %v", name, f, err)
 		}
 	}
