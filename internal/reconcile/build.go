@@ -61,11 +61,15 @@ func (r *round[I, S]) make(ctx context.Context, todo []task, done outcomes) (ran
 	return ran
 }
 
-// planCarriers plans all carriers; the deletes are kept for later.
+// planCarriers plans all carriers; the deletes are kept for later. One that could not be read is not asked again in
+// this round: each try may take long, and all others wait for it.
 func (r *round[I, S]) planCarriers(ctx context.Context) []task {
-	r.unread, r.clears = map[string]error{}, nil
+	r.clears = nil
 	var todo []task
 	for _, a := range r.opts.Carriers {
+		if r.unread[a.Name()] != nil {
+			continue
+		}
 		steps, err := r.plan(ctx, a, r.want)
 		if err != nil {
 			r.unread[a.Name()] = err

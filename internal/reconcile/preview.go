@@ -13,7 +13,8 @@ import (
 // preview is a round that runs nothing: each step is taken to work, so nothing is withheld but by an unread carrier.
 // It judges with a copy of the guard and keeps no books.
 func (l *Loop[I, S]) preview(ctx context.Context) (plan.Preview, error) {
-	r := &round[I, S]{Loop: l, start: time.Now(), dry: true, gone: map[string]string{}}
+	r := &round[I, S]{Loop: l, start: time.Now(), dry: true, unread: map[string]error{},
+		gone: map[string]string{}}
 	if err := r.read(ctx); err != nil {
 		return plan.Preview{}, err
 	}

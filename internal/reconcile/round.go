@@ -87,7 +87,8 @@ type task struct {
 
 // round runs one round and keeps what came of it. The error joins all that failed.
 func (l *Loop[I, S]) round(ctx context.Context, a arrivals) error {
-	r := &round[I, S]{Loop: l, arrivals: a, start: time.Now(), steps: map[plan.Verb]int{}}
+	r := &round[I, S]{Loop: l, arrivals: a, start: time.Now(), unread: map[string]error{},
+		steps: map[plan.Verb]int{}}
 	l.books.open()
 	l.fights.open()
 	err := r.run(ctx)
