@@ -162,7 +162,7 @@ func (s *server) run(ctx context.Context) error {
 	case <-ctx.Done():
 		go func() { _ = s.broker.powerOff() }() // or it is killed below
 		select {
-		case <-ended:
+		case <-ended: //nolint:errcheck // it has ended, as asked
 		case <-time.After(powerOffLimit):
 		}
 	}
