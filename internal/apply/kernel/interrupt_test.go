@@ -50,3 +50,29 @@ func TestClearingMayBeInterrupted(t *testing.T) {
 		}
 	}
 }
+
+// The real kernel takes IPv4 routes along with the last address of a device. That must not hide the rest either.
+func TestRealKernelClearingMayBeInterrupted(t *testing.T) {
+	for n := 0; ; n++ {
+		k := newRealKernel(t)
+		bridge(t, k)
+		converge(t, k, withoutVRF(g2()))
+		nowhere := model.Node{VRF: base().VRF}
+		first, err := kernel.NewCarriers(k).Cleanup(t.Context(), nowhere)
+		must(t, err)
+		if n > len(first) {
+			return
+		}
+		for _, s := range first[:n] {
+			must(t, s.Do(t.Context()))
+		}
+		rest, err := kernel.NewCarriers(k).Cleanup(t.Context(), nowhere)
+		must(t, err)
+		for _, s := range rest {
+			must(t, s.Do(t.Context()))
+		}
+		if left := owned(t, k); len(left) != 0 {
+			t.Errorf("after %d deletes and the rest, left: %v", n, left)
+		}
+	}
+}
