@@ -43,7 +43,8 @@ func (c *Carriers) planAddresses(s *steps, v *view, want model.Node) {
 	for d := range plan.Diff(wanted, have) {
 		switch {
 		case d.Have == nil:
-			s.add(plan.Create, d.Key, d.Want.Why, d.Want.Serves, addAddress(c.k, v.device, d.Want.Prefix, d.Want.Device))
+			c.missing(s, v, d.Want.Device, model.FamilyOf(d.Want.Prefix.Addr()), plan.Step{Verb: plan.Create, Object: d.Key,
+				Why: d.Want.Why, Serves: d.Want.Serves, Do: addAddress(c.k, v.device, d.Want.Prefix, d.Want.Device)})
 		case d.Want == nil:
 			s.add(plan.Delete, d.Key, unwanted, nil, func(context.Context) error { return c.k.AddrDel(*d.Have) })
 		}
@@ -84,7 +85,8 @@ func (c *Carriers) planSysctls(s *steps, v *view, want model.Node) {
 		case w.Required:
 			do = fails("it is not so, and not ours to set: run \"sysctl -w %s\" and keep it in /etc/sysctl.d", text)
 		}
-		s.add(plan.Update, "sysctl "+text, w.Why, w.Serves, do)
+		c.missing(s, v, w.Device, w.Family, plan.Step{Verb: plan.Update, Object: "sysctl " + text, Why: w.Why,
+			Serves: w.Serves, Do: do})
 	}
 }
 

@@ -46,6 +46,7 @@ type Kernel interface {
 	ProxyAdd(netlink.Neighbor) error
 	ProxyDel(netlink.Neighbor) error
 	SetSysctl(value string, path ...string) error
+	Sysctl(path ...string) (string, error)
 }
 
 // unwanted is the reason of most deletes.
@@ -95,6 +96,8 @@ type view struct {
 	unfit  map[string]string
 	// gateways are the next hops of routes.
 	gateways map[hop]bool
+	// withoutIPv6 says of devices why they have no IPv6, as far as it was asked.
+	withoutIPv6 map[string]string
 }
 
 // hop is an address behind a link.
@@ -106,7 +109,7 @@ type hop struct {
 func newView(a netlink.Actual, want model.Node) *view {
 	v := &view{Actual: a, vrf: want.VRF.Name, byName: map[string]netlink.Link{}, names: map[int]string{},
 		tables: map[uint32]bool{}, bridges: map[int]bool{}, devices: map[int]bool{}, doomed: map[int]bool{},
-		unfit: map[string]string{}, gateways: map[hop]bool{}}
+		unfit: map[string]string{}, gateways: map[hop]bool{}, withoutIPv6: map[string]string{}}
 	for _, l := range a.Links {
 		v.byName[l.Name] = l
 		v.names[l.Index] = l.Name

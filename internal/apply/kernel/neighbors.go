@@ -91,7 +91,8 @@ func (c *Carriers) planProxies(s *steps, v *view, want model.Node) {
 		object := "proxy " + d.Key
 		switch {
 		case d.Have == nil:
-			s.add(plan.Create, object, d.Want.Why, d.Want.Serves, c.writeProxy(v, *d.Want))
+			c.missing(s, v, d.Want.Device, model.FamilyOf(d.Want.IP), plan.Step{Verb: plan.Create, Object: object,
+				Why: d.Want.Why, Serves: d.Want.Serves, Do: c.writeProxy(v, *d.Want)})
 		case d.Want == nil && v.ownedNeighbor(*d.Have):
 			s.add(plan.Delete, object, unwanted, nil, func(context.Context) error { return c.k.ProxyDel(*d.Have) })
 		case d.Want != nil && v.ownedNeighbor(*d.Have) && d.Have.Protocol != model.Protocol:

@@ -90,7 +90,8 @@ func (c *Carriers) planRoutes(s *steps, v *view, want model.Node) {
 			s.add(plan.Create, object, d.Want.Why, d.Want.Serves,
 				fails("another's is in the way: %s", blocker.Text(v.name)))
 		case d.Have == nil:
-			s.add(plan.Create, object, d.Want.Why, d.Want.Serves, c.writeRoute(v, *d.Want, c.k.RouteAdd))
+			c.missing(s, v, d.Want.Device, model.FamilyOf(d.Want.Prefix.Addr()), plan.Step{Verb: plan.Create, Object: object,
+				Why: d.Want.Why, Serves: d.Want.Serves, Do: c.writeRoute(v, *d.Want, c.k.RouteAdd)})
 		case !sameRoute(v, *d.Have, *d.Want):
 			s.add(plan.Update, object, d.Want.Why, d.Want.Serves, c.writeRoute(v, *d.Want, c.k.RouteReplace))
 		default:

@@ -86,6 +86,19 @@ func TestNetConf(t *testing.T) {
 	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(fmt.Sprint(err), "net.ipv4.conf.no/such.proxy_arp=1") {
 		t.Errorf("a device that is not there: %v", err)
 	}
+	ip(t, "link add six type bridge")
+	for _, want := range []string{"0", "1"} {
+		must(t, c.SetSysctl(want, "net", "ipv6", "conf", "six", "disable_ipv6"))
+		if got, err := c.Sysctl("net", "ipv6", "conf", "six", "disable_ipv6"); err != nil || got != want {
+			t.Errorf("read disable_ipv6: %q, %v; want %s", got, err, want)
+		}
+	}
+	if got, err := c.Sysctl("net", "ipv6", "conf", "no.such", "disable_ipv6"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("read of a device that is not there: %q, %v", got, err)
+	}
+	if got, err := c.Sysctl("net", "ipv6", "conf", "../x", "disable_ipv6"); err == nil {
+		t.Errorf("a path that leaves the directory: %q", got)
+	}
 }
 
 func TestPokes(t *testing.T) {

@@ -3,6 +3,7 @@ package netlink
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,28 +90,49 @@ func linkHeader(index int) []byte {
 // SetSysctl("1", "net", "ipv4", "conf", "br-ex.100", "proxy_arp").
 func (w *Writer) SetSysctl(value string, path ...string) error {
 	w.count()
-	for _, part := range path {
-		if part == "" || part == "." || part == ".." || strings.Contains(part, "/") {
-			return fmt.Errorf("set sysctl %s: a part is no file name", SysctlKey(path...))
-		}
-	}
-	file := filepath.Join(append([]string{"/proc/sys"}, path...)...)
-	// The files under /proc/sys/net are those of the namespace of the thread that opens them.
-	err := w.ns.within(func() error {
-		f, err := os.OpenFile(file, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		_, err = f.WriteString(value)
-		if closed := f.Close(); err == nil {
-			err = closed
-		}
+	err := w.withSysctl(os.O_WRONLY, path, func(f *os.File) error {
+		_, err := f.WriteString(value)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("set sysctl %s=%s: %w", SysctlKey(path...), value, err)
 	}
 	return nil
+}
+
+// Sysctl reads what SetSysctl writes, for the settings of which the kernel tells a Mirror nothing. The error is
+// fs.ErrNotExist where there is no such setting.
+func (w *Writer) Sysctl(path ...string) (value string, err error) {
+	err = w.withSysctl(os.O_RDONLY, path, func(f *os.File) error {
+		b, err := io.ReadAll(f)
+		value = strings.TrimSpace(string(b))
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read sysctl %s: %w", SysctlKey(path...), err)
+	}
+	return value, nil
+}
+
+func (w *Writer) withSysctl(flag int, path []string, deed func(*os.File) error) error {
+	for _, part := range path {
+		if part == "" || part == "." || part == ".." || strings.Contains(part, "/") {
+			return fmt.Errorf("%q is no file name", part)
+		}
+	}
+	file := filepath.Join(append([]string{"/proc/sys"}, path...)...)
+	// The files under /proc/sys/net are those of the namespace of the thread that opens them.
+	return w.ns.within(func() error {
+		f, err := os.OpenFile(file, flag, 0)
+		if err != nil {
+			return err
+		}
+		err = deed(f)
+		if closed := f.Close(); err == nil {
+			err = closed
+		}
+		return err
+	})
 }
 
 // SysctlKey writes a path as the sysctl command takes it: the dots of a device's name become slashes.

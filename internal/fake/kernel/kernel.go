@@ -31,6 +31,7 @@ type Kernel struct {
 	proxies []netlink.Neighbor
 	conf    []netlink.NetConf
 	watched map[uint32]bool
+	noIPv6  map[string]bool // devices with disable_ipv6; "all": the kernel has no IPv6
 
 	writes int
 	calls  []string // all calls that could have failed, since the last FailCall or Fail
@@ -41,7 +42,7 @@ type Kernel struct {
 
 // New returns a kernel with nothing but the settings for all devices: both families forward.
 func New() *Kernel {
-	k := &Kernel{pokes: make(chan struct{}, 1), next: 1, watched: map[uint32]bool{}}
+	k := &Kernel{pokes: make(chan struct{}, 1), next: 1, watched: map[uint32]bool{}, noIPv6: map[string]bool{}}
 	for _, f := range []netlink.Family{netlink.IPv4, netlink.IPv6} {
 		for _, link := range []int{netlink.ConfAll, netlink.ConfDefault} {
 			k.conf = append(k.conf, netlink.NetConf{Family: f, LinkIndex: link, Forwarding: true})
@@ -200,6 +201,35 @@ func (k *Kernel) addLink(l netlink.Link) netlink.Link {
 		}
 	}
 	return l
+}
+
+// DisableIPv6 is sysctl net.ipv6.conf.DEVICE.disable_ipv6, by another's hand; for "all" it makes the kernel one that
+// was booted with ipv6.disable=1, before it has anything of IPv6.
+func (k *Kernel) DisableIPv6(device string, off bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.noIPv6[device] = off
+	if off && device == "all" {
+		k.conf = slices.DeleteFunc(k.conf, func(c netlink.NetConf) bool { return c.Family == netlink.IPv6 })
+	}
+	if off {
+		onLink := func(index int) bool { return k.name(index) == device }
+		k.addrs = slices.DeleteFunc(k.addrs, func(a netlink.Addr) bool { return onLink(a.LinkIndex) && !isIPv4(a.Prefix) })
+		k.routes = slices.DeleteFunc(k.routes, func(r netlink.Route) bool { return onLink(r.LinkIndex) && !isIPv4(r.Dst) })
+	}
+}
+
+// refusesIPv6 tells how the kernel refuses something of IPv6 on a link: 0 if it does not.
+func (k *Kernel) refusesIPv6(p netip.Prefix, index int) unix.Errno {
+	switch {
+	case isIPv4(p):
+		return 0
+	case k.noIPv6["all"]:
+		return unix.EOPNOTSUPP
+	case k.noIPv6[k.name(index)]:
+		return unix.EACCES
+	}
+	return 0
 }
 
 func isIPv4(p netip.Prefix) bool { return p.Addr().Is4() }

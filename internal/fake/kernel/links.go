@@ -177,6 +177,9 @@ func (k *Kernel) AddrReplace(a netlink.Addr) error {
 	if k.link(a.LinkIndex) == nil {
 		return refuse(unix.ENODEV, "add %s", text)
 	}
+	if errno := k.refusesIPv6(a.Prefix, a.LinkIndex); errno != 0 {
+		return refuse(errno, "add %s", text)
+	}
 	if !slices.ContainsFunc(k.addrs, same(a)) {
 		k.addrs = append(k.addrs, a)
 	}
@@ -236,4 +239,23 @@ func (k *Kernel) SetSysctl(value string, path ...string) error {
 		return refuse(unix.ENOENT, "set sysctl %s", text)
 	}
 	return nil
+}
+
+// Sysctl reads net.ipv6.conf.DEVICE.disable_ipv6; there is no other to read.
+func (k *Kernel) Sysctl(path ...string) (string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	text := "read sysctl " + netlink.SysctlKey(path...)
+	if err := k.call(text); err != nil {
+		return "", err
+	}
+	there := len(path) == 5 && path[1] == "ipv6" && path[4] == "disable_ipv6" &&
+		slices.ContainsFunc(k.links, func(l netlink.Link) bool { return l.Name == path[3] })
+	switch {
+	case !there || k.noIPv6["all"]:
+		return "", refuse(unix.ENOENT, "%s", text)
+	case k.noIPv6[path[3]]:
+		return "1", nil
+	}
+	return "0", nil
 }

@@ -41,6 +41,9 @@ func (k *Kernel) putRoute(verb string, r netlink.Route, replace bool) error {
 	if errno := k.up(r.LinkIndex); errno != 0 {
 		return refuse(errno, "%s %s", verb, text)
 	}
+	if errno := k.refusesIPv6(r.Dst, r.LinkIndex); errno != 0 {
+		return refuse(errno, "%s %s", verb, text)
+	}
 	r = normal(r)
 	for i, have := range k.routes {
 		if !sameSlot(have, r) {
