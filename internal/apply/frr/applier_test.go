@@ -323,3 +323,31 @@ func TestCleanup(t *testing.T) {
 		})
 	}
 }
+
+// TestCleanupOfOtherVRFs: what an earlier configuration called its VRF leaves FRR, too; others' VRFs stay.
+func TestCleanupOfOtherVRFs(t *testing.T) {
+	b := fake.Start(t)
+	b.Type(operators...)
+	before := b.String()
+	if err := converge(t, newApplier(t, b.Dir), want()); err != nil {
+		t.Fatal(err)
+	}
+	now := frr.New(frr.Options{Sockets: b.Dir, AS: 64999, VRF: "renamed"})
+	t.Cleanup(func() { _ = now.Close() })
+	if steps, err := now.Cleanup(t.Context()); err != nil || len(steps) > 0 {
+		t.Errorf("without the old name: %v, %s", err, planText(t, steps))
+	}
+	if _, err := now.Cleanup(t.Context(), vrf, "no name"); err == nil {
+		t.Error("a VRF that cannot be named in FRR's configuration was accepted")
+	}
+	steps, err := now.Cleanup(t.Context(), vrf, vrf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := do(t.Context(), steps); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(before, b.String()); d != "" {
+		t.Errorf("after cleanup (-before +after):\n%s", d)
+	}
+}

@@ -9,11 +9,17 @@ import (
 	"ovnbgp/internal/plan"
 )
 
-// Cleanup returns the steps that take our lines away again, none when they are not there. An instance of the VRF
-// that holds nothing but our lines goes as a whole; in one that holds more, only the redistribution goes.
-func (a *Applier) Cleanup(ctx context.Context) ([]plan.Step, error) {
-	if !validName(a.options.VRF) {
-		return nil, fmt.Errorf("VRF %q is no name for FRR", a.options.VRF)
+// Cleanup returns the steps that take our lines away again, none when they are not there: those of our VRF, and of
+// others that were ours under another configuration. An instance of a VRF that holds nothing but our lines goes as a
+// whole; in one that holds more, only the redistribution goes.
+func (a *Applier) Cleanup(ctx context.Context, others ...string) ([]plan.Step, error) {
+	vrfs := append([]string{a.options.VRF}, others...)
+	slices.Sort(vrfs)
+	vrfs = slices.Compact(vrfs)
+	for _, vrf := range vrfs {
+		if !validName(vrf) {
+			return nil, fmt.Errorf("VRF %q is no name for FRR", vrf)
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -22,27 +28,27 @@ func (a *Applier) Cleanup(ctx context.Context) ([]plan.Step, error) {
 		return nil, err
 	}
 	var steps []plan.Step
-	for _, name := range []string{defaultVRF, a.options.VRF} {
-		in, ok := have.instances[name]
-		if !ok || in.as != a.options.AS {
-			continue
-		}
-		if text, lines := a.removal(name, in); lines != nil {
-			steps = append(steps, plan.Step{Verb: plan.Delete, Object: text, Why: "cleanup",
-				Do: func(ctx context.Context) error { return a.bgpd.Configure(ctx, lines) }})
+	for _, vrf := range vrfs {
+		for _, name := range []string{defaultVRF, vrf} {
+			in, ok := have.instances[name]
+			if !ok || in.as != a.options.AS {
+				continue
+			}
+			if text, lines := removal(difference{as: in.as, vrf: vrf}, name != defaultVRF, in); lines != nil {
+				steps = append(steps, plan.Step{Verb: plan.Delete, Object: text, Why: "cleanup",
+					Do: func(ctx context.Context) error { return a.bgpd.Configure(ctx, lines) }})
+			}
 		}
 	}
 	return steps, nil
 }
 
 // removal returns what a step takes away, as text and as commands; no commands if there is nothing of ours.
-func (a *Applier) removal(name string, in instance) (string, []string) {
-	names := difference{as: a.options.AS, vrf: a.options.VRF}
-	inVRF := name != defaultVRF
+func removal(names difference, inVRF bool, in instance) (string, []string) {
 	if inVRF && onlyOurs(in) {
 		return names.header(true), []string{"no " + names.header(true)}
 	}
-	ours := func(line string) bool { return line == "import vrf "+a.options.VRF }
+	ours := func(line string) bool { return line == "import vrf "+names.vrf }
 	if inVRF {
 		ours = isRedistribute
 	}
