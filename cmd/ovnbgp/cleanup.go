@@ -12,7 +12,7 @@ import (
 
 func newCleanupCommand() *cobra.Command {
 	var conf configOptions
-	var dryRun bool
+	var how agent.CleanupOptions
 	var output string
 	cmd := &cobra.Command{
 		Use:     "cleanup",
@@ -20,7 +20,8 @@ func newCleanupCommand() *cobra.Command {
 		GroupID: "operate",
 		Long: `Remove from this node everything the agent built: announcements first, then FRR's leak, rules, routes,
 neighbours, flows, and the VRF. What others own stays, and sysctls are not set back. The agent must not run.
-It may be repeated.
+Where an announcement or FRR's leak cannot be withdrawn, say because FRR does not answer, the rest stays, so that
+nothing is announced that does not forward; --force goes on. It may be repeated.
 
 Exit codes: 0 nothing is left (with --dry-run: nothing would be removed), 1 error, 2 with --dry-run: something would be.`,
 		Args: cobra.NoArgs,
@@ -29,7 +30,7 @@ Exit codes: 0 nothing is left (with --dry-run: nothing would be removed), 1 erro
 			if err != nil {
 				return err
 			}
-			steps, err := agent.Cleanup(cmd.Context(), options, dryRun)
+			steps, err := agent.Cleanup(cmd.Context(), options, how)
 			preview := plan.Preview{Steps: steps}
 			write := func(w io.Writer) error {
 				if err := preview.Write(w); err != nil {
@@ -41,7 +42,7 @@ Exit codes: 0 nothing is left (with --dry-run: nothing would be removed), 1 erro
 			if e := show(cmd.OutOrStdout(), output, preview, write); e != nil {
 				return e
 			}
-			if err == nil && dryRun && len(steps) > 0 {
+			if err == nil && how.DryRun && len(steps) > 0 {
 				return exitCode(exitPending)
 			}
 			return err
@@ -49,6 +50,7 @@ Exit codes: 0 nothing is left (with --dry-run: nothing would be removed), 1 erro
 	}
 	conf.addFlags(cmd)
 	addOutputFlag(cmd, &output)
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only show what would be removed")
+	cmd.Flags().BoolVar(&how.DryRun, "dry-run", false, "only show what would be removed")
+	cmd.Flags().BoolVar(&how.Force, "force", false, "remove rules, routes and flows even where not all could be withdrawn")
 	return cmd
 }

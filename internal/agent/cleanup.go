@@ -13,16 +13,22 @@ import (
 	"ovnbgp/internal/plan"
 )
 
-// Cleanup removes everything of ours from the node, announcements first, and returns the steps; with dryRun it only
-// lists them. It needs the node's lock: an agent would build everything again. Failures are joined, and do not keep
-// the other steps from being done.
-func Cleanup(ctx context.Context, o Options, dryRun bool) ([]plan.Planned, error) {
+// CleanupOptions say how a node is cleaned up.
+type CleanupOptions struct {
+	DryRun bool // only list the steps
+	Force  bool // remove what carries packets even where not all could be withdrawn
+}
+
+// Cleanup removes everything of ours from the node, announcements first, and returns the steps. It needs the node's
+// lock: an agent would build everything again. Failures are joined, and do not keep the other steps from being done,
+// but for one rule: what carries packets stays while something could not be withdrawn.
+func Cleanup(ctx context.Context, o Options, how CleanupOptions) ([]plan.Planned, error) {
 	result, err := o.Load() // what is not built needs no cleaning: Startable is not asked
 	if err != nil {
 		return nil, err
 	}
 	settings := result.Settings
-	if !dryRun {
+	if !how.DryRun {
 		lock, err := TakeLock(settings.Paths.LockFile)
 		if err != nil {
 			return nil, err
@@ -31,14 +37,14 @@ func Cleanup(ctx context.Context, o Options, dryRun bool) ([]plan.Planned, error
 	}
 	var done []plan.Planned
 	err = withNode(ctx, settings, o, func(ctx context.Context, n *node) error {
-		done, err = n.cleanup(ctx, settings, dryRun)
+		done, err = n.cleanup(ctx, settings.Node, how)
 		return err
 	})
 	return done, err
 }
 
-// cleanup asks each subsystem in the order of a withdrawal: announcers before carriers.
-func (n *node) cleanup(ctx context.Context, s config.Settings, dryRun bool) ([]plan.Planned, error) {
+// cleanup removes, looks again, and then has the switch forget the database.
+func (n *node) cleanup(ctx context.Context, c config.Node, how CleanupOptions) ([]plan.Planned, error) {
 	// Which bridges are ours to look at says the switch; without a Northbound database that is enough.
 	local, err := n.ovn.WaitLocal(ctx)
 	if err != nil {
@@ -48,17 +54,82 @@ func (n *node) cleanup(ctx context.Context, s config.Settings, dryRun bool) ([]p
 	if err != nil {
 		return nil, err
 	}
-	where, _ := desired.Node(desired.Input{OVN: ovn.Snapshot{Local: local}, Host: h}, s.Node)
-	parts := []struct {
-		name    string
-		cleanup func(context.Context) ([]plan.Step, error)
-	}{
-		{n.addresses.Name(), n.addresses.Cleanup},
-		{n.leak.Name(), n.leak.Cleanup},
-		{n.carriers.Name(), func(ctx context.Context) ([]plan.Step, error) { return n.carriers.Cleanup(ctx, where) }},
-		{n.flows.Name(), func(ctx context.Context) ([]plan.Step, error) { return n.flows.Cleanup(ctx, names(where.Bridges)...) }},
-		{"database", func(context.Context) ([]plan.Step, error) { return n.forgetDatabase(local), nil }},
+	where, _ := desired.Node(desired.Input{OVN: ovn.Snapshot{Local: local}, Host: h}, c)
+	done, err := untilNothingIsLeft(how, func(how CleanupOptions) ([]plan.Planned, error) {
+		return n.cleanupPass(ctx, where, how)
+	})
+	if err != nil {
+		return done, err
 	}
+	last, err := run(ctx, "database", n.forgetDatabase(local), how)
+	return append(done, last...), err
+}
+
+// cleanupPasses bounds how often a node is looked at: what is removed may uncover what could not be seen, or removed,
+// before it.
+const cleanupPasses = 3
+
+// untilNothingIsLeft makes passes until one finds nothing that it could do. What failed in that one is the error.
+func untilNothingIsLeft(how CleanupOptions, pass func(CleanupOptions) ([]plan.Planned, error)) ([]plan.Planned, error) {
+	var done []plan.Planned
+	var err error
+	for range cleanupPasses {
+		var steps []plan.Planned
+		steps, err = pass(how)
+		done = append(done, steps...)
+		if len(steps) == 0 || how.DryRun {
+			return done, err
+		}
+	}
+	left, leftErr := pass(CleanupOptions{DryRun: true, Force: how.Force})
+	if len(left) > 0 && err == nil {
+		err = fmt.Errorf("%s %s is there, or there again, after %d passes: does something make it anew?",
+			left[0].Subsystem, left[0].Object, cleanupPasses)
+	}
+	if err == nil {
+		err = leftErr
+	}
+	return done, err
+}
+
+// part is what one subsystem has to remove.
+type part struct {
+	name    string
+	cleanup func(context.Context) ([]plan.Step, error)
+}
+
+// cleanupPass asks each subsystem in the order of a withdrawal: announcers before carriers.
+func (n *node) cleanupPass(ctx context.Context, where model.Node, how CleanupOptions) ([]plan.Planned, error) {
+	done, withdrawing := runParts(ctx, how,
+		part{n.addresses.Name(), n.addresses.Cleanup},
+		part{n.leak.Name(), n.cleanupLeak})
+	if withdrawing != nil && !how.Force {
+		return done, fmt.Errorf("%w\nwhat carries packets stays while not all could be withdrawn: mend this, or go on with --force",
+			withdrawing)
+	}
+	more, err := runParts(ctx, how,
+		part{n.carriers.Name(), func(ctx context.Context) ([]plan.Step, error) { return n.carriers.Cleanup(ctx, where) }},
+		part{n.flows.Name(), func(ctx context.Context) ([]plan.Step, error) { return n.flows.Cleanup(ctx, names(where.Bridges)...) }},
+		part{n.flows.Name(), func(ctx context.Context) ([]plan.Step, error) { return n.flows.CleanupUnmapped(ctx, where.Unmapped...) }})
+	return append(done, more...), errors.Join(withdrawing, err)
+}
+
+// cleanupLeak takes the leaks of the VRFs that are there as ours, too: the configuration may name another now.
+func (n *node) cleanupLeak(ctx context.Context) ([]plan.Step, error) {
+	vrfs, err := n.carriers.OwnVRFs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var others []string
+	for _, vrf := range vrfs {
+		if vrf.Name != "" {
+			others = append(others, vrf.Name)
+		}
+	}
+	return n.leak.Cleanup(ctx, others...)
+}
+
+func runParts(ctx context.Context, how CleanupOptions, parts ...part) ([]plan.Planned, error) {
 	var done []plan.Planned
 	var errs []error
 	for _, part := range parts {
@@ -67,15 +138,24 @@ func (n *node) cleanup(ctx context.Context, s config.Settings, dryRun bool) ([]p
 			errs = append(errs, fmt.Errorf("%s: %w", part.name, err))
 			continue
 		}
-		for _, step := range steps {
-			if !dryRun {
-				if err := step.Do(ctx); err != nil {
-					errs = append(errs, fmt.Errorf("%s: %s: %w", part.name, step, err))
-					continue
-				}
+		did, err := run(ctx, part.name, steps, how)
+		done, errs = append(done, did...), append(errs, err)
+	}
+	return done, errors.Join(errs...)
+}
+
+// run runs steps and returns those that worked; with DryRun it returns all.
+func run(ctx context.Context, name string, steps []plan.Step, how CleanupOptions) ([]plan.Planned, error) {
+	var done []plan.Planned
+	var errs []error
+	for _, step := range steps {
+		if !how.DryRun {
+			if err := step.Do(ctx); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %s: %w", name, step, err))
+				continue
 			}
-			done = append(done, plan.Planned{Subsystem: part.name, Verb: step.Verb, Object: step.Object, Why: step.Why})
 		}
+		done = append(done, plan.Planned{Subsystem: name, Verb: step.Verb, Object: step.Object, Why: step.Why})
 	}
 	return done, errors.Join(errs...)
 }
