@@ -9,7 +9,8 @@ import (
 	"ovnbgp/internal/status"
 )
 
-// reportReady tells the service manager when the agent is ready, and what its verdict is whenever that changes.
+// reportReady tells the service manager when the agent has done what could be done, and what its verdict is whenever
+// that changes. It does not wait for every subsystem: an FRR that is started after the agent would never be.
 func (a *Agent) reportReady(ctx context.Context) error {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -18,7 +19,7 @@ func (a *Agent) reportReady(ctx context.Context) error {
 	for {
 		report := a.loop.Status()
 		state := ""
-		if report.Ready && !told {
+		if report.Synced && !told {
 			told, state = true, "READY=1\n"
 			a.log.Info("ready", slog.Int("announced", len(report.Announced)))
 		}
