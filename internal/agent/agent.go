@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -18,7 +17,6 @@ import (
 	"ovnbgp/internal/api"
 	"ovnbgp/internal/config"
 	"ovnbgp/internal/config/file"
-	"ovnbgp/internal/desired"
 	"ovnbgp/internal/metrics"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/reconcile"
@@ -36,11 +34,11 @@ type Options struct {
 
 // Agent is a running agent. It answers the local server.
 type Agent struct {
-	options  Options
-	log      *slog.Logger
-	settings atomic.Pointer[config.Settings]
-	node     *node
-	loop     *reconcile.Loop[desired.Input, model.Node]
+	options Options
+	log     *slog.Logger
+	wired   config.Settings // those of the start; what decisions depend on may have changed since: see inputSource
+	node    *node
+	loop    *reconcile.Loop[roundInput, model.Node]
 }
 
 // Run runs an agent until the context ends. It withdraws nothing then: everything stays as it is, and the next start
@@ -55,8 +53,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer lock.Release() //nolint:errcheck // the kernel drops it in any case
-	a := &Agent{options: o, log: o.Log}
-	a.settings.Store(&settings)
+	a := &Agent{options: o, log: o.Log, wired: settings}
 
 	registry := prometheus.NewRegistry()
 	set := metrics.New(registry, o.Version)
@@ -64,14 +61,17 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer a.node.close()
-	a.loop = a.node.newLoop(a.currentSettings, o.Version, o.Log, set.Reconcile)
+	if err := a.node.carriers.CheckVRF(ctx, underlay(settings.Node)); err != nil {
+		return err
+	}
+	a.loop = a.node.newLoop(settings, o.Version, o.Log, set.Reconcile)
 	metrics.RegisterReadings(registry, a.readings)
-	return a.serve(ctx, settings, registry)
+	return a.serve(ctx, registry)
 }
 
 // serve runs every part until the context ends or one of them fails.
-func (a *Agent) serve(ctx context.Context, settings config.Settings, registry *prometheus.Registry) error {
-	listener, err := api.Listen(settings.Paths.APISocket)
+func (a *Agent) serve(ctx context.Context, registry *prometheus.Registry) error {
+	listener, err := api.Listen(a.wired.Paths.APISocket)
 	if err != nil {
 		return err
 	}
@@ -81,8 +81,8 @@ func (a *Agent) serve(ctx context.Context, settings config.Settings, registry *p
 	parts.Go(func() error { return api.Serve(ctx, listener, api.Handler(a)) })
 	parts.Go(func() error { return a.reloadOnSignal(ctx) })
 	parts.Go(func() error { return a.reportReady(ctx) })
-	if settings.Metrics.Listen.IsValid() {
-		parts.Go(func() error { return a.serveMetrics(ctx, settings, registry) })
+	if a.wired.Metrics.Listen.IsValid() {
+		parts.Go(func() error { return a.serveMetrics(ctx, registry) })
 	}
 	if err := parts.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -90,8 +90,6 @@ func (a *Agent) serve(ctx context.Context, settings config.Settings, registry *p
 	a.log.Info("agent ends; what it built stays")
 	return nil
 }
-
-func (a *Agent) currentSettings() config.Settings { return *a.settings.Load() }
 
 // load reads the configuration and refuses one that asks for what is not built.
 func load(o Options) (config.Settings, error) {
@@ -117,8 +115,8 @@ func (a *Agent) reloadOnSignal(ctx context.Context) error {
 }
 
 // serveMetrics offers metrics and health over TCP.
-func (a *Agent) serveMetrics(ctx context.Context, settings config.Settings, registry *prometheus.Registry) error {
-	listener, err := api.ListenTCP(settings.Metrics.Listen)
+func (a *Agent) serveMetrics(ctx context.Context, registry *prometheus.Registry) error {
+	listener, err := api.ListenTCP(a.wired.Metrics.Listen)
 	if err != nil {
 		return err
 	}

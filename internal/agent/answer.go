@@ -35,7 +35,7 @@ func (a *Agent) Snapshot(ctx context.Context) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(input)
+	return json.Marshal(input.Input)
 }
 
 // Explain says why an address is, or is not, announced here.
@@ -44,21 +44,21 @@ func (a *Agent) Explain(ctx context.Context, address string) (explain.Answer, er
 	if err != nil {
 		return explain.Answer{}, fmt.Errorf("%q is not an IP address", address)
 	}
+	addr = addr.Unmap() // "::ffff:203.0.113.9" is how some tools write an IPv4 address
 	input, err := a.node.source.Snapshot(ctx)
 	if err != nil {
 		return explain.Answer{}, fmt.Errorf("what OVN says cannot be told now: %w", err)
 	}
-	c := a.currentSettings().Node
-	key := desired.Why(input, c, addr).Key
+	key := desired.Why(input.Input, input.Config, addr).Key
 	outcome, err := a.outcome(ctx, input, key)
 	if err != nil {
 		return explain.Answer{}, err
 	}
-	return explain.Address(input, c, addr, outcome), nil
+	return explain.Address(input.Input, input.Config, addr, outcome), nil
 }
 
 // outcome gathers how the objects of one announcement fare: what a round would still do for it is not in place.
-func (a *Agent) outcome(ctx context.Context, input desired.Input, key string) (*explain.Status, error) {
+func (a *Agent) outcome(ctx context.Context, input roundInput, key string) (*explain.Status, error) {
 	preview, err := a.loop.Plan(ctx)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (a *Agent) outcome(ctx context.Context, input desired.Input, key string) (*
 	if len(outcome.Objects) > 0 {
 		return outcome, nil
 	}
-	state, _ := desired.Node(input, a.currentSettings().Node)
+	state, _ := desired.Node(input.Input, input.Config)
 	for _, text := range state.Serving(key) {
 		outcome.Objects = append(outcome.Objects, explain.Object{Text: text, OK: true, State: "in place"})
 	}

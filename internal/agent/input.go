@@ -2,7 +2,9 @@ package agent
 
 import (
 	"context"
+	"sync/atomic"
 
+	"ovnbgp/internal/config"
 	"ovnbgp/internal/desired"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/ovn"
@@ -18,32 +20,49 @@ type hostSource interface {
 	Snapshot(context.Context) (model.Host, error)
 }
 
-// inputSource joins what OVN and the node say into what decisions depend on.
+// roundInput is all that one round decides by: the settings are taken once, with the rest, so that a reload in the
+// middle of a round cannot have half of it follow the old ones.
+type roundInput struct {
+	desired.Input
+	Config config.Node
+}
+
+// inputSource joins what OVN, the node and the configuration say into what decisions depend on.
 type inputSource struct {
-	ovn   ovnSource
-	host  hostSource
-	fixed *desired.Input // from a file; nil: read
-	pokes chan struct{}
+	ovn    ovnSource
+	host   hostSource
+	config atomic.Pointer[config.Node]
+	fixed  *desired.Input // from a file; nil: read
+	pokes  chan struct{}
 }
 
-func newInputSource(o ovnSource, h hostSource) *inputSource {
-	return &inputSource{ovn: o, host: h, pokes: make(chan struct{}, 1)}
+func newInputSource(o ovnSource, h hostSource, c config.Node) *inputSource {
+	s := &inputSource{ovn: o, host: h, pokes: make(chan struct{}, 1)}
+	s.config.Store(&c)
+	return s
 }
 
-// Snapshot reads both halves.
-func (s *inputSource) Snapshot(ctx context.Context) (desired.Input, error) {
+// Snapshot reads all of it.
+func (s *inputSource) Snapshot(ctx context.Context) (roundInput, error) {
+	in := roundInput{Config: *s.config.Load()}
 	if s.fixed != nil {
-		return *s.fixed, nil
+		in.Input = *s.fixed
+		return in, nil
 	}
-	o, err := s.ovn.Snapshot(ctx)
-	if err != nil {
-		return desired.Input{}, err
+	var err error
+	if in.OVN, err = s.ovn.Snapshot(ctx); err != nil {
+		return roundInput{}, err
 	}
-	h, err := s.host.Snapshot(ctx)
-	if err != nil {
-		return desired.Input{}, err
+	if in.Host, err = s.host.Snapshot(ctx); err != nil {
+		return roundInput{}, err
 	}
-	return desired.Input{OVN: o, Host: h}, nil
+	return in, nil
+}
+
+// reconfigure puts other settings in force, from the next round on.
+func (s *inputSource) reconfigure(c config.Node) {
+	s.config.Store(&c)
+	s.poke()
 }
 
 // Pokes receives when OVN, or the configuration, may be different. The node's own half changes by what the kernel's

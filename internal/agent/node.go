@@ -54,13 +54,18 @@ func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, e
 	if n.ovn, err = n.connectOVN(s, log); err != nil {
 		return nil, errors.Join(err, n.conn.Close())
 	}
-	n.source = newInputSource(n.ovn, host.New(n.conn, s.Paths.RTTables))
+	n.source = newInputSource(n.ovn, host.New(n.conn, s.Paths.RTTables), s.Node)
 	n.carriers = kernel.NewCarriers(n.conn)
-	n.addresses = kernel.NewAnnouncements(n.conn, model.VRF{Name: s.Node.VRF, Table: s.Node.VRFTable, Device: s.Node.NIC})
+	n.addresses = kernel.NewAnnouncements(n.conn, underlay(s.Node))
 	n.flows = ovs.New(ovs.Sockets(s.Paths.OpenVSwitch, count(&n.writes.ovs)), ovs.DefaultTimers())
 	n.leak = frr.New(frr.Options{Sockets: s.Paths.FRRSockets, AS: s.Node.AS, VRF: s.Node.VRF,
 		Interval: s.FRRReconcileInterval, OnWrite: count(&n.writes.frr)})
 	return n, nil
+}
+
+// underlay is the VRF by which what the agent builds is known: it cannot change while an agent runs.
+func underlay(c config.Node) model.VRF {
+	return model.VRF{Name: c.VRF, Table: c.VRFTable, Device: c.NIC}
 }
 
 func (n *node) connectOVN(s config.Settings, log *slog.Logger) (*sourceovn.Source, error) {
@@ -93,21 +98,18 @@ func (n *node) close() error {
 	return errors.Join(n.leak.Close(), n.conn.Close())
 }
 
-// newLoop makes the loop that decides by the settings in force at each round.
-func (n *node) newLoop(settings func() config.Settings, version string, log *slog.Logger,
-	measures *metrics.Reconcile) *reconcile.Loop[desired.Input, model.Node] {
-	s := settings()
-	return reconcile.New(reconcile.Options[desired.Input, model.Node]{
-		Source: n.source,
-		Compute: func(in desired.Input) (model.Node, []model.Decision) {
-			return desired.Node(in, settings().Node)
-		},
+// newLoop makes the loop. Its timers and guard are those of the settings; what it decides by comes with each input.
+func (n *node) newLoop(s config.Settings, version string, log *slog.Logger,
+	measures *metrics.Reconcile) *reconcile.Loop[roundInput, model.Node] {
+	return reconcile.New(reconcile.Options[roundInput, model.Node]{
+		Source:     n.source,
+		Compute:    func(in roundInput) (model.Node, []model.Decision) { return desired.Node(in.Input, in.Config) },
 		Carriers:   []reconcile.Applier[model.Node]{n.carriers, n.flows},
 		Announcers: []reconcile.Announcer[model.Node]{n.addresses, n.leak},
-		Evidence: func(_ context.Context, in desired.Input, keys []string) (map[string]model.Decision, error) {
-			return evidence(in, settings().Node, keys), nil
+		Evidence: func(_ context.Context, in roundInput, keys []string) (map[string]model.Decision, error) {
+			return evidence(in, keys), nil
 		},
-		Database:       func(in desired.Input) (string, string) { return in.OVN.Local.KnownDatabase, in.OVN.Database },
+		Database:       func(in roundInput) (string, string) { return in.OVN.Local.KnownDatabase, in.OVN.Database },
 		AcceptDatabase: n.acceptDatabase,
 		Count:          countObjects,
 		Writes:         n.writes.bySubsystem,
@@ -130,7 +132,7 @@ func (n *node) acceptDatabase(ctx context.Context, id string) error {
 }
 
 // evidence asks the snapshot, which holds the whole database, about keys.
-func evidence(in desired.Input, c config.Node, keys []string) map[string]model.Decision {
+func evidence(in roundInput, keys []string) map[string]model.Decision {
 	byAddress := map[netip.Addr]string{}
 	var addresses []netip.Addr
 	for _, key := range keys {
@@ -143,7 +145,7 @@ func evidence(in desired.Input, c config.Node, keys []string) map[string]model.D
 		addresses = append(addresses, prefix.Addr())
 	}
 	found := map[string]model.Decision{}
-	for address, d := range desired.Whys(in, c, addresses...) {
+	for address, d := range desired.Whys(in.Input, in.Config, addresses...) {
 		found[byAddress[address]] = d
 	}
 	return found

@@ -93,6 +93,6 @@ func (n *node) waitInSync(ctx context.Context) error {
 }
 
 func (n *node) planOnce(ctx context.Context, s config.Settings, o Options) (plan.Preview, error) {
-	loop := n.newLoop(func() config.Settings { return s }, o.Version, o.Log, metrics.NewReconcile(prometheus.NewRegistry()))
+	loop := n.newLoop(s, o.Version, o.Log, metrics.NewReconcile(prometheus.NewRegistry()))
 	return loop.Plan(ctx)
 }

@@ -19,7 +19,7 @@ func (a *Agent) reload() {
 		err = result.Startable()
 	}
 	if err == nil {
-		err = sameUnderlay(a.settings.Load().Node, result.Settings.Node)
+		err = sameUnderlay(a.wired.Node, result.Settings.Node)
 	}
 	if err != nil {
 		log.Error("configuration not accepted, the old one stays in force", slog.Any("err", err))
@@ -28,17 +28,16 @@ func (a *Agent) reload() {
 	for _, w := range result.Warnings {
 		log.Warn("configuration", slog.String("why", w.String()))
 	}
-	old := a.settings.Swap(&result.Settings)
-	if names := needRestart(*old, result.Settings); len(names) > 0 {
+	if names := needRestart(a.wired, result.Settings); len(names) > 0 {
 		log.Warn("changed settings take effect at the next start", slog.String("object", strings.Join(names, ", ")))
 	}
 	log.Info("configuration read")
-	a.node.source.poke()
+	a.node.source.reconfigure(result.Settings.Node)
 }
 
 // sameUnderlay refuses what cannot be changed under a running agent: the names by which its objects are known.
 func sameUnderlay(old, now config.Node) error {
-	if old.VRF != now.VRF || old.VRFTable != now.VRFTable || old.NIC != now.NIC {
+	if underlay(old) != underlay(now) {
 		return errors.New("bgp_vrf, bgp_vrf_table_id and bgp_nic name what the agent has built: stop it, run " +
 			"`ovnbgp cleanup` with the old configuration, then start it with the new one")
 	}
@@ -48,7 +47,8 @@ func sameUnderlay(old, now config.Node) error {
 	return nil
 }
 
-// needRestart names the parts of the settings, decisions apart, that differ.
+// needRestart names the parts of the settings, decisions apart, that differ from those of the start: however often
+// the configuration is read since, they wait.
 func needRestart(old, now config.Settings) []string {
 	var names []string
 	o, n := reflect.ValueOf(old), reflect.ValueOf(now)
