@@ -100,9 +100,9 @@ func (b *builder) devices() {
 // answers makes a device's addresses for one place in the mappings and, the first time, the settings by which the
 // kernel answers there for what is behind it. Two places may give the same addresses; sort takes the doubles out.
 func (b *builder) answers(device string, first bool, index, tag int) {
-	for _, p := range answeringAddresses(index, tag) {
-		b.node.Addresses = append(b.node.Addresses, model.Address{Device: device, Prefix: p,
-			Why: "answers ARP and neighbour discovery", Serves: b.serves(onDevice, device, model.FamilyOf(p.Addr()))})
+	for _, a := range model.AnsweringAddresses(index, tag) {
+		b.node.Addresses = append(b.node.Addresses, model.Address{Device: device, Prefix: hostPrefix(a),
+			Why: "answers ARP and neighbour discovery", Serves: b.serves(onDevice, device, model.FamilyOf(a))})
 	}
 	if !first {
 		return
@@ -113,20 +113,6 @@ func (b *builder) answers(device string, first bool, index, tag int) {
 			Serves: b.serves(onDevice, device, 4)},
 		model.Sysctl{Family: 6, Device: device, Name: "proxy_ndp", Value: "1", Why: why,
 			Serves: b.serves(onDevice, device, 6)})
-}
-
-// answeringAddresses are the two addresses of a device: the mapping's place in the list, then for a bridge (tag 0)
-// the same again, for a VLAN device the tag. They are the old agent's numbers, so that what it left is found and
-// stays.
-func answeringAddresses(index, tag int) []netip.Prefix {
-	low := tag % 256
-	if tag == 0 {
-		low = index
-	}
-	v4 := netip.AddrFrom4([4]byte{169, 254, byte(index), byte(low)})
-	v6 := netip.MustParseAddr("fd53:d91e:400:7f17::").As16()
-	v6[12], v6[13], v6[14], v6[15] = byte(index>>8), byte(index), byte(low>>8), byte(low)
-	return []netip.Prefix{hostPrefix(v4), hostPrefix(netip.AddrFrom16(v6))}
 }
 
 // flows makes the way back: what leaves OVN through a localnet port is sent to this node's kernel. A localnet port

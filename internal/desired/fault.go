@@ -44,6 +44,23 @@ func (v *view) faults() (decisions []model.Decision) {
 	return decisions
 }
 
+// unread decides about an address that no row serves, because a value of its port cannot be understood, while the port's
+// neutron:cidrs still has it. It is no evidence for a withdrawal: nothing says where the address is now.
+func (v *view) unread(a netip.Addr) (model.Decision, bool) {
+	for _, p := range v.in.OVN.Ports {
+		if len(p.Faults) == 0 || !slices.ContainsFunc(p.CIDRs, func(c netip.Prefix) bool { return c.Addr() == a }) {
+			continue
+		}
+		f := p.Faults[0]
+		d := *suppressed("bad-value", fmt.Sprintf("%s of its port has a value that cannot be understood, %q: %s",
+			f.Column, f.Value, f.Reason), "correct the value")
+		d.Address, d.Key, d.Evidence = a, v.key(a), model.Unexplained
+		d.Row = rowOf("Logical_Switch_Port", p.UUID, "port", p.Name)
+		return d, true
+	}
+	return model.Decision{}, false
+}
+
 // absent says of each table and column the database lacks what that means here: unknown is not empty.
 func (v *view) absent() (decisions []model.Decision) {
 	list := slices.Clone(v.in.OVN.Absent)

@@ -105,7 +105,7 @@ func (v *view) nameDevices() {
 			s.device = s.mapping.Bridge
 			continue
 		}
-		s.device = vlanDevice(s.mapping.Bridge, s.tag)
+		s.device = model.VLANDevice(s.mapping.Bridge, s.tag)
 		first, taken := has[s.device]
 		switch {
 		case !taken:
@@ -120,12 +120,6 @@ func (v *view) nameDevices() {
 			}
 		}
 	}
-}
-
-// vlanDevice names the VLAN device of a tag on a bridge: the kernel allows 15 characters, so the bridge's name is
-// cut to ten.
-func vlanDevice(bridge string, tag int) string {
-	return fmt.Sprintf("%.10s.%d", bridge, tag)
 }
 
 // inside says why addresses of a logical switch are announced on no node: nil for provider networks.

@@ -7,42 +7,6 @@ import (
 	"ovnbgp/internal/ovn"
 )
 
-func TestVLANDevice(t *testing.T) {
-	for _, tt := range []struct {
-		bridge string
-		tag    int
-		want   string
-	}{
-		{"br-ex", 100, "br-ex.100"},
-		{"br-provider-long", 4094, "br-provide.4094"},
-	} {
-		got := vlanDevice(tt.bridge, tt.tag)
-		if got != tt.want || len(got) > 15 {
-			t.Errorf("vlanDevice(%q, %d) = %q, want %q", tt.bridge, tt.tag, got, tt.want)
-		}
-	}
-}
-
-// The numbers are the old agent's: they were read off its devices.
-func TestAnsweringAddresses(t *testing.T) {
-	for _, tt := range []struct {
-		index, tag int
-		v4, v6     string
-	}{
-		{1, 0, "169.254.1.1/32", "fd53:d91e:400:7f17::1:1/128"},
-		{2, 100, "169.254.2.100/32", "fd53:d91e:400:7f17::2:64/128"},
-		{1, 4094, "169.254.1.254/32", "fd53:d91e:400:7f17::1:fe/128"},
-		{300, 513, "169.254.44.1/32", "fd53:d91e:400:7f17::12c:1/128"},
-		{300, 300, "169.254.44.44/32", "fd53:d91e:400:7f17::12c:2c/128"},
-		{300, 0, "169.254.44.44/32", "fd53:d91e:400:7f17::12c:12c/128"},
-	} {
-		got := answeringAddresses(tt.index, tt.tag)
-		if got[0] != netip.MustParsePrefix(tt.v4) || got[1] != netip.MustParsePrefix(tt.v6) {
-			t.Errorf("answeringAddresses(%d, %d) = %v, want %s and %s", tt.index, tt.tag, got, tt.v4, tt.v6)
-		}
-	}
-}
-
 func TestOwner(t *testing.T) {
 	type port = ovn.LogicalSwitchPort
 	n1, n2 := owner{name: "n1", here: true}, owner{name: "n2"}

@@ -31,6 +31,14 @@ func Whys(in Input, c config.Node, addrs ...netip.Addr) map[netip.Addr]model.Dec
 			best[d.Address] = d
 		}
 	}
+	for a, d := range best {
+		if d.Verdict != model.Unknown {
+			continue
+		}
+		if bad, ok := v.unread(a); ok {
+			best[a] = bad
+		}
+	}
 	return best
 }
 

@@ -15,9 +15,7 @@ import (
 // ownedAddr tells whether an address is one of those that make the kernel answer on a mapped bridge or a VLAN device
 // on one. The old agent's are the same.
 func (v *view) ownedAddr(a netlink.Addr) bool {
-	return v.devices[a.LinkIndex] && a.Prefix.IsSingleIP() &&
-		(netip.PrefixFrom(netip.AddrFrom4([4]byte{169, 254}), 16).Contains(a.Prefix.Addr()) ||
-			netip.MustParsePrefix("fd53:d91e:400:7f17::/64").Contains(a.Prefix.Addr()))
+	return v.devices[a.LinkIndex] && model.IsAnsweringAddress(a.Prefix)
 }
 
 func addressText(p netip.Prefix, dev string) string { return "address " + p.String() + " dev " + dev }

@@ -17,15 +17,10 @@ func (v *view) ownedLink(l netlink.Link) bool {
 	if l.Alias == alias {
 		return true
 	}
-	if l.Kind != "vlan" || !v.bridges[l.Parent] || l.Name != vlanName(v.names[l.Parent], l.VLAN) {
+	if l.Kind != "vlan" || !v.bridges[l.Parent] || l.Name != model.VLANDevice(v.names[l.Parent], l.VLAN) {
 		return false
 	}
 	return slices.ContainsFunc(v.Addrs, func(a netlink.Addr) bool { return a.LinkIndex == l.Index && v.ownedAddr(a) })
-}
-
-// vlanName is the name of a VLAN device on a bridge, within the kernel's 15 characters.
-func vlanName(bridge string, tag int) string {
-	return fmt.Sprintf("%s.%d", bridge[:min(len(bridge), 10)], tag)
 }
 
 func (c *Carriers) planLinks(s *steps, v *view, want model.Node) {

@@ -154,18 +154,6 @@ func TestOwnedLink(t *testing.T) {
 	}
 }
 
-func TestVLANName(t *testing.T) {
-	for _, c := range []struct {
-		bridge string
-		tag    int
-		want   string
-	}{{"br-ex", 100, "br-ex.100"}, {"br-provider-long", 4094, "br-provide.4094"}} {
-		if got := vlanName(c.bridge, c.tag); got != c.want {
-			t.Errorf("%s, %d: %s, want %s", c.bridge, c.tag, got, c.want)
-		}
-	}
-}
-
 // A VLAN device on a VLAN device is nobody's business here, in whatever order the kernel lists them.
 func TestVLANOnVLANIsNotOurs(t *testing.T) {
 	bridge := netlink.Link{Index: 1, Name: "br-ex"}

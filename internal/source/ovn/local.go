@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ovnbgp/internal/client/ovsdb/vswitch"
+	"ovnbgp/internal/model"
 	"ovnbgp/internal/ovn"
 )
 
@@ -20,7 +21,7 @@ func convertLocal(tables *vswitch.Tables) ovn.Local {
 		p := parser{table: "Open_vSwitch", row: id.String()}
 		local.SystemID = row.ExternalIDs.Get("system-id")
 		local.Hostname = row.ExternalIDs.Get("hostname")
-		local.KnownDatabase = row.ExternalIDs.Get("ovnbgp-nb")
+		local.KnownDatabase = row.ExternalIDs.Get(model.KnownDatabaseKey)
 		local.Mappings = mappings(&p, row.ExternalIDs.Get("ovn-bridge-mappings"))
 		local.Faults = p.faults
 		integration = cmp.Or(row.ExternalIDs.Get("ovn-bridge"), integrationBridge)
