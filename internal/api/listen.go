@@ -20,7 +20,7 @@ func Listen(path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("local socket: %w", err)
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := removeSocket(path); err != nil {
 		return nil, fmt.Errorf("local socket: %w", err)
 	}
 	listener, err := net.Listen("unix", path)
@@ -31,6 +31,20 @@ func Listen(path string) (net.Listener, error) {
 		return nil, errors.Join(fmt.Errorf("local socket: %w", err), listener.Close())
 	}
 	return listener, nil
+}
+
+// removeSocket removes a socket that was left behind, and nothing else that a misspelt path may name.
+func removeSocket(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != os.ModeSocket:
+		return fmt.Errorf("%s is there and no socket", path)
+	}
+	return os.Remove(path)
 }
 
 type peerKey struct{}

@@ -1,10 +1,12 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -21,32 +23,68 @@ func Handler(a Agent) http.Handler {
 	mux.HandleFunc("GET "+snapshotPath, answer(func(r *http.Request) (any, error) { return a.Snapshot(r.Context()) }))
 	mux.HandleFunc("POST "+syncPath, requireRoot(answer(func(r *http.Request) (any, error) {
 		var ask SyncRequest
-		if err := json.NewDecoder(r.Body).Decode(&ask); err != nil {
-			return nil, fmt.Errorf("request: %w", err)
+		if err := readRequest(r, &ask); err != nil {
+			return nil, err
 		}
 		if err := a.Sync(r.Context(), ask.AcceptWithdrawals); err != nil {
 			return nil, err
 		}
 		return a.Status(r.Context())
 	})))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, http.StatusNotFound, fmt.Errorf("the agent has no %s %s", r.Method, r.URL.Path))
+	})
 	return mux
+}
+
+// maxRequest bounds the body of a request: it holds a hash.
+const maxRequest = 64 << 10
+
+// badRequest is what is wrong with a request itself.
+type badRequest string
+
+func (b badRequest) Error() string { return "request: " + string(b) }
+
+// readRequest reads a body that is one JSON object. What it does not know is refused: what a misspelt field asks for
+// would not be done, in silence.
+func readRequest(r *http.Request, into any) error {
+	text, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
+	switch {
+	case err != nil:
+		return badRequest("its body cannot be read: " + err.Error())
+	case len(text) > maxRequest:
+		return badRequest(fmt.Sprintf("its body is larger than %d bytes", maxRequest))
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return badRequest("its body is no JSON that is understood here: " + err.Error())
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return badRequest("its body holds more than one JSON value")
+	}
+	return nil
 }
 
 // answer writes what a question's answer is, or why there is none.
 func answer(ask func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := ask(r)
-		if err != nil {
+		var bad badRequest
+		switch {
+		case errors.As(err, &bad):
+			writeError(w, http.StatusBadRequest, err)
+		case err != nil:
 			writeError(w, http.StatusUnprocessableEntity, err)
-			return
+		default:
+			writeJSON(w, http.StatusOK, v)
 		}
-		writeJSON(w, http.StatusOK, v)
 	}
 }
 
 // Serve answers on a listener until the context ends. Requests at hand get a moment to finish.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: handler, ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
