@@ -61,19 +61,18 @@ Exit codes: 0 all is well, 1 error (no agent answers), 2 degraded, starting or s
 			if err != nil {
 				return err
 			}
-			write := func(w io.Writer) error { return status.Write(w, report) }
-			if err := show(cmd.OutOrStdout(), o.output, report, write); err != nil {
-				return err
-			}
-			return exitFor(report)
+			return o.showReport(cmd.OutOrStdout(), report)
 		},
 	}
 	o.addFlags(cmd)
 	return cmd
 }
 
-// exitFor turns a verdict into an exit code.
-func exitFor(report status.Report) error {
+// showReport writes a report and turns its verdict into an exit code.
+func (o *askOptions) showReport(w io.Writer, report status.Report) error {
+	if err := show(w, o.output, report, func(w io.Writer) error { return status.Write(w, report) }); err != nil {
+		return err
+	}
 	if report.Verdict != status.OK {
 		return exitCode(exitPending)
 	}

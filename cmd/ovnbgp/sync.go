@@ -1,12 +1,9 @@
 package main
 
 import (
-	"io"
-
 	"github.com/spf13/cobra"
 
 	"ovnbgp/internal/api"
-	"ovnbgp/internal/status"
 )
 
 func newSyncCommand() *cobra.Command {
@@ -28,11 +25,7 @@ Exit codes: 0 all is well after it, 1 error, 2 something is left (see status).`,
 			if err != nil {
 				return err
 			}
-			write := func(w io.Writer) error { return status.Write(w, report) }
-			if err := show(cmd.OutOrStdout(), o.output, report, write); err != nil {
-				return err
-			}
-			return exitFor(report)
+			return o.showReport(cmd.OutOrStdout(), report)
 		},
 	}
 	o.addFlags(cmd)
