@@ -44,21 +44,21 @@ func (v *view) faults() (decisions []model.Decision) {
 	return decisions
 }
 
-// unread decides about an address that no row serves, because a value of its port cannot be understood, while the port's
-// neutron:cidrs still has it. It is no evidence for a withdrawal: nothing says where the address is now.
-func (v *view) unread(a netip.Addr) (model.Decision, bool) {
-	for _, p := range v.in.OVN.Ports {
-		if len(p.Faults) == 0 || !slices.ContainsFunc(p.CIDRs, func(c netip.Prefix) bool { return c.Addr() == a }) {
-			continue
-		}
-		f := p.Faults[0]
+// unread decides about addresses that no row serves because a value of a port cannot be understood, while the port's
+// neutron:cidrs still has them. That is no evidence for a withdrawal: nothing says where the address is now.
+func (v *view) unread(p *ovn.LogicalSwitchPort) (decisions []model.Decision) {
+	if len(p.Faults) == 0 {
+		return nil
+	}
+	f := p.Faults[0]
+	for _, cidr := range p.CIDRs {
 		d := *suppressed("bad-value", fmt.Sprintf("%s of its port has a value that cannot be understood, %q: %s",
 			f.Column, f.Value, f.Reason), "correct the value")
-		d.Address, d.Key, d.Evidence = a, v.key(a), model.Unexplained
+		d.Address, d.Key, d.Evidence = cidr.Addr(), v.key(cidr.Addr()), model.Unexplained
 		d.Row = rowOf("Logical_Switch_Port", p.UUID, "port", p.Name)
-		return d, true
+		decisions = append(decisions, d)
 	}
-	return model.Decision{}, false
+	return decisions
 }
 
 // absent says of each table and column the database lacks what that means here: unknown is not empty.

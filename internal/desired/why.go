@@ -31,12 +31,11 @@ func Whys(in Input, c config.Node, addrs ...netip.Addr) map[netip.Addr]model.Dec
 			best[d.Address] = d
 		}
 	}
-	for a, d := range best {
-		if d.Verdict != model.Unknown {
-			continue
-		}
-		if bad, ok := v.unread(a); ok {
-			best[a] = bad
+	for _, p := range in.OVN.Ports {
+		for _, d := range v.unread(p) {
+			if before, ok := best[d.Address]; ok && before.Verdict == model.Unknown {
+				best[d.Address] = d
+			}
 		}
 	}
 	return best

@@ -23,6 +23,7 @@ interface looks-stopped
 port disabled switch=neutron-ext1 ips=203.0.113.16 requested=node1 up=true disabled=true
 port hostless switch=neutron-ext1 ips=203.0.113.17 up=true
 port looks-stopped-sub switch=neutron-ext1 ips=203.0.113.18 parent=looks-stopped up=false
+port unread switch=neutron-ext1 cidrs=203.0.113.19/24 fault=addresses:zz:zz requested=node1 up=true
 port tenant switch=neutron-ten1 ips=10.7.0.11 requested=node1 up=true
 port tenant-there switch=neutron-ten1 ips=10.7.0.12 requested=node2 up=true
 port lbvip switch=neutron-ext1 owner=ovn-lb:vip ips=203.0.113.70 up=false
@@ -56,6 +57,7 @@ func TestWhy(t *testing.T) {
 		{"203.0.113.16", "suppressed port-disabled explained node1"},
 		{"203.0.113.17", "unplaced no-host explained "},
 		{"203.0.113.18", "unplaced port-down doubtful node1"},
+		{"203.0.113.19", "suppressed bad-value unexplained "},
 		{"10.7.0.11", "suppressed tenant-network explained node1"},
 		{"10.7.0.12", "suppressed tenant-network explained node2"},
 		{"10.7.0.1", "suppressed router-interface explained "},
