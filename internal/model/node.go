@@ -28,7 +28,8 @@ const RulePriority = 32000
 
 // Node is all that must be on one node. Slices are sorted; two equal inputs give two equal Nodes, byte for byte.
 //
-// Serves, on each object, lists the announcement keys that need the object; nil means all of them.
+// Serves, on each object, lists the announcement keys that need the object. Nil means all of them, an empty list none:
+// what nobody needs yet may fail without taking a key away.
 type Node struct {
 	// Bridges are the mapped provider bridges. They bound what is looked at: objects on other devices and in
 	// other tables are nobody's business here.
@@ -84,7 +85,7 @@ type Link struct {
 	Parent string // VLAN: the device below
 	VLAN   int    // VLAN: the tag
 	Why    string
-	Serves []string
+	Serves []string // nil: all keys; empty: none
 }
 
 // Address is an address on a bridge or VLAN device that makes the kernel answer ARP and ND there.
@@ -92,7 +93,7 @@ type Address struct {
 	Device string
 	Prefix netip.Prefix // a host's
 	Why    string
-	Serves []string
+	Serves []string // nil: all keys; empty: none
 }
 
 // Family is an address family, 4 or 6.
@@ -115,7 +116,7 @@ type Sysctl struct {
 	Value    string
 	Required bool
 	Why      string
-	Serves   []string
+	Serves   []string // nil: all keys; empty: none
 }
 
 // Rule sends packets to Prefix to a table, at RulePriority.
@@ -123,7 +124,7 @@ type Rule struct {
 	Prefix netip.Prefix // masked
 	Table  uint32
 	Why    string
-	Serves []string
+	Serves []string // nil: all keys; empty: none
 }
 
 // Route is a route in a bridge's table. Without Gateway its scope is link.
@@ -133,7 +134,7 @@ type Route struct {
 	Device  string
 	Gateway netip.Addr // optional
 	Why     string
-	Serves  []string
+	Serves  []string // nil: all keys; empty: none
 }
 
 // Neighbor is a permanent neighbour entry.
@@ -142,7 +143,7 @@ type Neighbor struct {
 	IP     netip.Addr
 	MAC    string // lower case
 	Why    string
-	Serves []string
+	Serves []string // nil: all keys; empty: none
 }
 
 // Proxy is a neighbour-discovery proxy entry: the kernel answers for IP on Device.
@@ -150,7 +151,7 @@ type Proxy struct {
 	Device string
 	IP     netip.Addr
 	Why    string
-	Serves []string
+	Serves []string // nil: all keys; empty: none
 }
 
 // EtherType is a flow's network protocol, as Open vSwitch abbreviates it.
@@ -173,7 +174,7 @@ type Flow struct {
 	OFPort    int    // its OpenFlow number; 0 while there is none: the flow's step then fails with that reason
 	EthDst    string // MAC of the bridge; "" while unknown
 	Why       string
-	Serves    []string
+	Serves    []string // nil: all keys; empty: none
 }
 
 // Leak is the BGP configuration that brings the VRF's addresses into the default instance and so to the peers.
