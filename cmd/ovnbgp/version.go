@@ -9,7 +9,7 @@ import (
 )
 
 // version is set by the linker.
-var version = "unknown" //nolint:gochecknoglobals // the linker can set nothing else
+var version = "unknown"
 
 func newVersionCommand() *cobra.Command {
 	var output string

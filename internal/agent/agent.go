@@ -60,7 +60,7 @@ func Run(ctx context.Context, o Options) error {
 	if a.node, err = connect(ctx, settings, o.Log); err != nil {
 		return err
 	}
-	defer a.node.close()
+	defer func() { _ = a.node.close() }() // the process ends
 	if err := a.node.carriers.CheckVRF(ctx, underlay(settings.Node)); err != nil {
 		return err
 	}

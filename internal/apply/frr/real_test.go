@@ -35,7 +35,7 @@ func startReal(t *testing.T) real {
 	d := fake.StartDaemons(t)
 	r := real{Daemons: d, Applier: New(Options{Sockets: d.Dir, AS: 64999, VRF: "bgp-vrf", Interval: 50 * time.Millisecond}),
 		operator: vty.New(filepath.Join(d.Dir, "bgpd.vty"))}
-	t.Cleanup(func() { _, _ = r.Applier.Close(), r.operator.Close() })
+	t.Cleanup(func() { _, _ = r.Close(), r.operator.Close() })
 	return r
 }
 

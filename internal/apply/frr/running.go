@@ -82,11 +82,11 @@ func parse(text string) map[string]instance {
 		}
 		in := found[vrf]
 		line = strings.TrimSpace(line)
-		switch {
-		case words[0] == "address-family":
+		switch words[0] {
+		case "address-family":
 			family = strings.Join(words[1:], " ")
 			in.lines[family] = slices.Clip(in.lines[family]) // also an empty part is a part
-		case words[0] == "exit-address-family":
+		case "exit-address-family":
 			family = ""
 		default:
 			in.lines[family] = append(in.lines[family], line)
