@@ -30,7 +30,7 @@ func (r *round[I, S]) announce(ctx context.Context) []task {
 			case t.Verb != plan.Delete:
 			case !r.isSafety(t):
 				deletes = append(deletes, t)
-			case r.do(ctx, t) != nil:
+			case r.gate != nil || r.do(ctx, t) != nil:
 				bad.add(t.Serves)
 			}
 		}

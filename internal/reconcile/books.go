@@ -141,7 +141,7 @@ func (b *books) gate(err error, known, database string) {
 	}
 	// A source that has not been in sync yet is starting up: nothing to warn of.
 	if err != nil && b.source.InSync {
-		b.log.Warn("the source is not in sync: nothing is changed", "err", err)
+		b.log.Warn("the source is not in sync: nothing is decided anew", "err", err)
 	}
 	b.source = src
 }
@@ -250,11 +250,11 @@ const (
 	resultInterrupted = "interrupted"
 )
 
-func (r *round[I, S]) result(ctx context.Context, err error, gate bool) string {
+func (r *round[I, S]) result(ctx context.Context, err error) string {
 	switch {
 	case ctx.Err() != nil:
 		return resultInterrupted
-	case gate:
+	case r.gate != nil:
 		return resultGate
 	case err != nil:
 		return resultError

@@ -155,7 +155,8 @@ func (r *round[I, S]) withhold() {
 			r.broken[k] = now
 		}
 		announced := told[k]
-		mending := r.opts.Rules.MendFirst && now.Sub(since) < r.opts.Timers.CarrierGrace
+		// At a closed gate nothing is withdrawn: there is no end to the mending.
+		mending := r.gate != nil || r.opts.Rules.MendFirst && now.Sub(since) < r.opts.Timers.CarrierGrace
 		switch {
 		case announced && mending:
 			r.mending[k] = true

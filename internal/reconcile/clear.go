@@ -15,7 +15,7 @@ func (r *round[I, S]) sweep(ctx context.Context, done outcomes) {
 			return
 		case !touches(t, r.wanted) || t.Serves == nil:
 			later = append(later, t)
-		case r.mayClear(t, announced):
+		case r.gate == nil && r.mayClear(t, announced):
 			if err := r.try(ctx, t, done); err != nil {
 				r.obstruct(t, nil, err.Error())
 			}

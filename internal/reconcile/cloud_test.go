@@ -48,6 +48,7 @@ type cloud struct {
 	ofports  map[string]int
 	now      string
 	known    string
+	away     bool // the source is not in sync
 	sync     func()
 	pokes    chan struct{}
 }
@@ -84,6 +85,14 @@ func (c *cloud) Pokes() <-chan struct{} { return c.pokes }
 
 func (c *cloud) Snapshot(context.Context) (desired.Input, error) {
 	c.sync()
+	if c.away {
+		return desired.Input{}, model.ErrNotInSync
+	}
+	return c.read(), nil
+}
+
+// read is what the cloud says, whether it can be asked now or not.
+func (c *cloud) read() desired.Input {
 	s := ovn.Snapshot{Database: c.now}
 	s.Local = ovn.Local{SystemID: "S1", Hostname: "node1", KnownDatabase: c.known,
 		Mappings: []ovn.Mapping{{Index: 1, PhysicalNetwork: "one", Bridge: "br-ex"},
@@ -115,7 +124,7 @@ func (c *cloud) Snapshot(context.Context) (desired.Input, error) {
 		}
 	}
 	return desired.Input{OVN: s, Host: model.Host{Name: "node1",
-		RTTables: []model.RTTable{{ID: 200, Name: "br-ex"}, {ID: 201, Name: "br-two"}}}}, nil
+		RTTables: []model.RTTable{{ID: 200, Name: "br-ex"}, {ID: 201, Name: "br-two"}}}}
 }
 
 func (m machine) row(name string) *ovn.LogicalSwitchPort {

@@ -55,8 +55,7 @@ func (j *judge) look() {
 }
 
 func (j *judge) want() model.Node {
-	in, _ := j.c.Snapshot(context.Background())
-	want, _ := j.c.compute(in)
+	want, _ := j.c.compute(j.c.read())
 	return want
 }
 
@@ -145,6 +144,9 @@ func (w *watched) do(ctx context.Context, s plan.Step) error {
 	after := j.n.look()
 	j.trace = append(j.trace, fmt.Sprintf("%s %s: %v", w.Name(), s, err))
 	j.clock()
+	if j.c.away && s.Verb == plan.Delete {
+		j.complain(5, "%s while the source is away", s)
+	}
 	switch {
 	case w.told != nil && s.Verb == plan.Delete:
 		j.judgeWithdraw(s, setOf(j.n.told(before)))

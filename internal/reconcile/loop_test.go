@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -78,26 +77,6 @@ level=WARN msg="step failed" subsystem=nic object="address a" verb=create why=te
 `
 		if got := log.String(); got != want {
 			t.Errorf("log:\n%s\nwant:\n%s", got, want)
-		}
-	})
-}
-
-func TestClosedGateChangesNothing(t *testing.T) {
-	w := standing("a", "b")
-	play(t, w, nil, func(t *testing.T, l *Loop[*world, keys]) {
-		w.want, w.sourceErr = nil, fmt.Errorf("nb: %w", model.ErrNotInSync)
-		delete(w.carriers.have, "a")
-		w.poke()
-		w.pass(time.Minute)
-		wantLog(t, w)
-		if r := l.Status(); r.Verdict != status.Stopped || r.Source.InSync || len(r.Announced) != 2 {
-			t.Errorf("status: %+v", r)
-		}
-		w.want, w.sourceErr = []string{"a", "b"}, nil
-		w.poke()
-		wantLog(t, w, "create carrier a")
-		if r := l.Status(); r.Verdict != status.OK || !r.Source.InSync {
-			t.Errorf("status: %+v", r)
 		}
 	})
 }

@@ -44,13 +44,14 @@ const (
 	actBridge               // a bridge goes down, or up
 	actPort                 // a patch port loses its number, or gets one
 	actRestart              // the agent is started anew
+	actAway                 // the source is away for a while, in which a stranger deletes object A
 	actDaemon               // FRR is started anew, without its leak, or the switch, without its flows
 )
 
 func scripts() *rapid.Generator[script] {
 	// What changes addresses and their carriers comes more often than what befalls the whole node.
 	often := []kind{actMachine, actMachine, actMachine, actMove, actMove, actStranger, actStranger, actStranger,
-		actFailures, actFailures, actSiege, actLose, actDatabase, actBridge, actPort, actRestart, actDaemon}
+		actFailures, actFailures, actSiege, actLose, actDatabase, actBridge, actPort, actRestart, actAway, actDaemon}
 	oneAct := rapid.Custom(func(t *rapid.T) act {
 		return act{Kind: rapid.SampledFrom(often).Draw(t, "kind"), A: rapid.IntRange(0, 60).Draw(t, "a"),
 			B:       rapid.SampledFrom([]int{0, 0, 0, 1, 1, 2, 3, 4, 5, 20, 30, 40}).Draw(t, "b"),
@@ -135,6 +136,8 @@ func (s *stage) perform(a act) {
 	case actRestart:
 		s.stop()
 		s.start()
+	case actAway:
+		s.leave(a)
 	case actDaemon:
 		if s.n.leak = s.n.leak && a.A%2 == 0; a.A%2 == 0 {
 			s.n.ovs.Restart()
@@ -143,6 +146,20 @@ func (s *stage) perform(a act) {
 	s.look()
 	s.c.pokes <- struct{}{}
 	s.pass(10*time.Millisecond + time.Duration(a.Seconds)*time.Second)
+}
+
+// leave takes the source away. What the node loses meanwhile is mended from what was wanted last.
+func (s *stage) leave(a act) {
+	s.c.away = true
+	s.trace = append(s.trace, "-- deletes "+s.n.stranger(a.A))
+	if a.B%2 == 1 {
+		s.n.leak = false
+		s.n.ovs.Restart()
+	}
+	s.look()
+	s.c.pokes <- struct{}{}
+	s.pass(time.Duration(a.B) * time.Second)
+	s.c.away = false
 }
 
 // besiege lets nothing be mended until the grace is over, and everything else work.

@@ -14,19 +14,14 @@ import (
 
 // close keeps what came of a round: in the books, the metrics and the report.
 func (r *round[I, S]) close(ctx context.Context, err error) {
-	gate := !r.computed
 	took := time.Since(r.start)
 	var known, database string
-	if !gate && r.opts.Database != nil {
+	if r.gate == nil && r.opts.Database != nil {
 		known, database = r.opts.Database(r.in)
 	}
-	if gate {
-		r.books.gate(err, known, database)
-	} else {
-		r.books.gate(nil, known, database)
-	}
+	r.books.gate(r.gate, known, database)
 	entry := status.Round{At: r.start.UTC(), Seconds: took.Seconds(), Steps: r.steps, Failed: r.books.failures,
-		Result: r.result(ctx, err, gate)}
+		Result: r.result(ctx, err)}
 	for _, t := range r.arrivals.triggers {
 		entry.Triggers = append(entry.Triggers, string(t))
 	}
@@ -34,21 +29,21 @@ func (r *round[I, S]) close(ctx context.Context, err error) {
 	if first := r.arrivals.first; !first.IsZero() && len(r.steps) > 0 {
 		r.opts.Metrics.Applied.Observe(time.Since(first).Seconds())
 	}
-	report := r.makeReport(gate)
+	report := r.makeReport()
 	report.Judge()
 	r.report.Store(&report)
 }
 
-// makeReport makes the report of this round. When the gate is closed, what is announced and wanted is what it was.
-func (r *round[I, S]) makeReport(gate bool) status.Report {
+// makeReport makes the report of this round. When nothing was decided, what is announced and wanted is what it was.
+func (r *round[I, S]) makeReport() status.Report {
 	old := r.report.Load()
 	report := status.Report{
-		Version: r.opts.Version, Time: time.Now().UTC(), Source: r.books.source, Synced: old.Synced || !gate,
+		Version: r.opts.Version, Time: time.Now().UTC(), Source: r.books.source, Synced: old.Synced || r.gate == nil,
 		Rounds: append([]status.Round(nil), r.books.rounds...), LastGood: r.books.lastGood,
 		Wanted: old.Wanted, Announced: old.Announced, Decisions: old.Decisions, Counts: old.Counts,
 		Withheld: old.Withheld, Held: old.Held, Subsystems: old.Subsystems,
 	}
-	if gate {
+	if !r.hasWant {
 		report.Troubles, report.MoreTroubles = old.Troubles, old.MoreTroubles
 		return report
 	}

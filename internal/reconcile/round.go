@@ -33,8 +33,9 @@ type round[I any, S State[S]] struct {
 	arrivals arrivals
 	start    time.Time
 
-	dry      bool // a preview: nothing is run, nothing is kept
-	computed bool // the source was read
+	dry     bool  // a preview: nothing is run, nothing is kept
+	gate    error // why the source could not be read: the gate is closed
+	hasWant bool  // there is a state to work by: of this snapshot, or at a closed gate of the last
 
 	in        I
 	want      S
@@ -95,9 +96,6 @@ func (l *Loop[I, S]) round(ctx context.Context, a arrivals) error {
 	r.settleFights()
 	r.close(ctx, err)
 	r.settle(err == nil && !r.waiting, r.start)
-	if !r.computed {
-		l.weighed = time.Now() // nothing can be done about it until the gate opens
-	}
 	l.lookAt = time.Time{}
 	if r.judged {
 		l.lookAt = l.guard.nextLook()
@@ -106,12 +104,12 @@ func (l *Loop[I, S]) round(ctx context.Context, a arrivals) error {
 }
 
 // errGate marks that the source could not be read: no decision could be made.
-var errGate = errors.New("nothing is changed until the source can be read")
+var errGate = errors.New("nothing is decided anew until the source can be read")
 
 // run is the order of things: build, announce, withdraw, clear. See Rules.
 //
 // What is withheld is withdrawn before anything is announced, and what stands in the way of a wanted key is cleared
-// while its carriers are built; all other deletes come last.
+// while its carriers are built; all other deletes come last. At a closed gate nothing is taken away.
 func (r *round[I, S]) run(ctx context.Context) error {
 	if err := r.read(ctx); err != nil {
 		return err
@@ -119,34 +117,48 @@ func (r *round[I, S]) run(ctx context.Context) error {
 	r.build(ctx)
 	r.withhold()
 	deletes := r.announce(ctx)
-	r.withdraw(ctx, deletes)
-	r.clear(ctx)
-	r.acceptDatabase(ctx)
+	if r.gate == nil {
+		r.withdraw(ctx, deletes)
+		r.clear(ctx)
+		r.acceptDatabase(ctx)
+	}
 	if len(r.steps) > 0 && ctx.Err() == nil {
 		r.hear(ctx) // for the report
 	}
-	return errors.Join(append(r.errs, ctx.Err())...)
+	return errors.Join(append(r.errs, r.gate, ctx.Err())...)
 }
 
-// read reads the source, decides, and asks the announcers what they tell now.
+// read reads the source, decides, and asks the announcers what they tell now. While the source cannot be read a round
+// goes on with what was decided last, if anything was; a preview does not.
 func (r *round[I, S]) read(ctx context.Context) error {
 	err := bounded(ctx, r.opts.Timers.Read, func(ctx context.Context) (err error) {
 		r.in, err = r.opts.Source.Snapshot(ctx)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("%w: %w", errGate, err)
+		r.gate = fmt.Errorf("%w: %w", errGate, err)
+		if r.dry || r.last == nil || ctx.Err() != nil {
+			return r.gate
+		}
+		r.want, r.decisions = r.last.want, r.last.decisions
+		r.changed = func() bool { return false }
+	} else {
+		r.compute()
 	}
-	r.computed = true
+	r.hasWant = true
+	r.wanted = setOf(r.want.Keys())
+	r.hear(ctx)
+	return nil
+}
+
+// compute decides by what was read.
+func (r *round[I, S]) compute() {
 	r.want, r.decisions = r.opts.Compute(r.in)
 	last := r.last
 	r.changed = sync.OnceValue(func() bool { return isChanged(last, r.want) })
 	if !r.dry {
 		r.last = &decided[S]{r.want, r.decisions}
 	}
-	r.wanted = setOf(r.want.Keys())
-	r.hear(ctx)
-	return nil
 }
 
 // hear reads what every announcer tells the world now.

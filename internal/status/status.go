@@ -18,7 +18,7 @@ const (
 	OK       Verdict = "ok"       // everything wanted is there
 	Starting Verdict = "starting" // no full round yet
 	Degraded Verdict = "degraded" // something fails, is held, or waits
-	Stopped  Verdict = "stopped"  // a source is not in sync: nothing is changed
+	Stopped  Verdict = "stopped"  // a source is not in sync: nothing is decided anew, nothing is withdrawn
 )
 
 // Report is the state of an agent at one moment. Times are UTC; slices are sorted.
@@ -85,7 +85,7 @@ type State string
 const (
 	Failing  State = "failing"  // a step on it failed
 	Unread   State = "unread"   // it could not be read
-	Mending  State = "mending"  // an announced key whose carrier is gone, within carrier_grace
+	Mending  State = "mending"  // an announced key whose carrier is gone, within carrier_grace or at a closed gate
 	Withheld State = "withheld" // a key that is not announced because a carrier fails
 	Waiting  State = "waiting"  // a delete that waits for a withdrawal
 	// Fought is a step that another hand undoes again and again; it is repeated less and less often.

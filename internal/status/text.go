@@ -21,7 +21,7 @@ func (r *Report) Judge() {
 	case !r.Source.InSync && !r.Synced:
 		r.Verdict, r.Text = Starting, "the source is not in sync yet: "+r.Source.Err
 	case !r.Source.InSync:
-		r.Verdict, r.Text = Stopped, "nothing is changed, what is announced stays: "+r.Source.Err
+		r.Verdict, r.Text = Stopped, "nothing is decided anew, what was wanted last is kept: "+r.Source.Err
 	case r.Held != nil:
 		r.Verdict, r.Text = Degraded, count+"; "+HeldText(r.Held)
 	case len(r.Troubles) > 0:
