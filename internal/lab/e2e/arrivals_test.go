@@ -82,7 +82,7 @@ func (b *bench) leafHas(addrs []netip.Addr, want bool) error {
 			return fmt.Errorf("after %v, %d of %d addresses from %s are not at the leaf as they must be (%v)", limit,
 				wrong, len(addrs), addrs[0], want)
 		}
-		time.Sleep(2 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

@@ -211,6 +211,7 @@ func (s *stage) cmdHas(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	if goal > 0 {
 		ts.Logf("took %.2f s, goal %v", took.Seconds(), goal)
+		figure(s.name+": "+args[1], "%.2f s, goal %.0f s", took.Seconds(), goal.Seconds())
 	} else {
 		ts.Logf("took %.2f s", took.Seconds())
 	}
