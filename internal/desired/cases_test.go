@@ -227,7 +227,7 @@ func addSwitching(s *ovn.Snapshot, kind, name string, r reader) bool {
 		s.Ports = append(s.Ports, &ovn.LogicalSwitchPort{UUID: uuid, Name: name, Switch: r.str("switch"),
 			Type: ovn.PortType(r.str("type")), Up: r.maybe("up"), Disabled: r.flag("disabled"), MAC: r.str("mac"),
 			Addresses: r.addrs("ips"), CIDRs: r.prefixes("cidrs"), RequestedChassis: r.list("requested"),
-			HostID: r.str("host_id"), ParentHost: r.str("parent_host"), ParentName: r.str("parent"),
+			PortName: r.str("called"), HostID: r.str("host_id"), ParentHost: r.str("parent_host"), ParentName: r.str("parent"),
 			HAGroup: r.str("group"), Chassis: r.str("chassis"), DeviceOwner: r.str("owner"),
 			Faults: r.fault("Logical_Switch_Port", uuid)})
 	case "dhcp":

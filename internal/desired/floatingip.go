@@ -51,7 +51,7 @@ func (v *view) floatingIP(nat *ovn.NAT) finding {
 	f.rank, f.net, f.mac, f.cidr = rankFloatingIP, n, mac, v.externalSubnet(nat)
 	f.why = "floating IP"
 	if nat.LogicalPort != "" {
-		f.why = "floating IP of port " + nat.LogicalPort
+		f.why = "floating IP of port " + v.portName(nat.LogicalPort)
 	}
 	return f
 }
@@ -101,8 +101,8 @@ func (v *view) placeAtPort(nat *ovn.NAT) (model.Decision, *network) {
 		return *no, nil
 	}
 	return model.Decision{Verdict: model.Announced, Reason: "floating-ip-distributed", Node: v.ownerOf(p).name,
-		Text: fmt.Sprintf("port %s is up here and answers for its floating IP, on provider network %s (%s)", p.Name,
-			v.networkName(ls), n.segment.device)}, n
+		Text: fmt.Sprintf("port %s is up here and answers for its floating IP, on provider network %s (%s)",
+			v.portName(p.Name), v.networkName(ls), n.segment.device)}, n
 }
 
 // placeAtGateway decides about a floating IP that a router's gateway answers for, wherever its port is.
@@ -130,7 +130,7 @@ func (v *view) centralisedBecause(nat *ovn.NAT) string {
 	case v.ports[nat.LogicalPort] != nil && v.ports[nat.LogicalPort].DeviceOwner == ownerBalancer:
 		return "the gateway answers for the floating IP of a load balancer"
 	}
-	return fmt.Sprintf("the gateway answers as long as port %s has not been up", nat.LogicalPort)
+	return fmt.Sprintf("the gateway answers as long as port %s has not been up", v.portName(nat.LogicalPort))
 }
 
 // gatewayOf finds the router gateway that answers for a floating IP. The row names it since OVN 23.09, and then

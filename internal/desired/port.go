@@ -50,7 +50,7 @@ func (v *view) port(p *ovn.LogicalSwitchPort) []finding {
 			f = v.at(a, row, *no)
 		}
 		f.rank, f.net = rankPort, n
-		f.why = fmt.Sprintf("port %s on %s", p.Name, v.networkName(p.Switch))
+		f.why = fmt.Sprintf("port %s on %s", v.portName(p.Name), v.networkName(p.Switch))
 		f.mac = p.MAC
 		if p.Type == ovn.PortVirtual {
 			// The MAC in the row is nobody's: whichever parent has the address answers with its own, and OVN
@@ -83,7 +83,7 @@ func (v *view) placePort(p *ovn.LogicalSwitchPort) (model.Decision, *network) {
 		return *no, nil
 	}
 	return model.Decision{Verdict: model.Announced, Reason: "port-up", Node: v.ownerOf(p).name,
-		Text: fmt.Sprintf("port %s is up here, on provider network %s (%s)", p.Name, v.networkName(p.Switch),
+		Text: fmt.Sprintf("port %s is up here, on provider network %s (%s)", v.portName(p.Name), v.networkName(p.Switch),
 			n.segment.device)}, n
 }
 
@@ -110,7 +110,8 @@ func (v *view) notHere(p *ovn.LogicalSwitchPort) *model.Decision {
 	case o.near:
 		d := suppressed("host-name-domain", fmt.Sprintf(
 			"port %s is on host %s and this host is called %s: the names differ only by the domain, so they do not match",
-			p.Name, o.name, v.host), "give both one name: external_ids:hostname of the switch is what this node goes by")
+			v.portName(p.Name), o.name, v.host),
+			"give both one name: external_ids:hostname of the switch is what this node goes by")
 		d.Node = o.name
 		if v.interfaceHere(p, o) {
 			// Somebody renamed a host. That is no reason to stop what still works.
@@ -118,17 +119,17 @@ func (v *view) notHere(p *ovn.LogicalSwitchPort) *model.Decision {
 		}
 		return d
 	case p.Disabled && (o.here || o.name == ""):
-		d := suppressed("port-disabled", fmt.Sprintf("port %s is disabled", p.Name), "enable the port")
+		d := suppressed("port-disabled", fmt.Sprintf("port %s is disabled", v.portName(p.Name)), "enable the port")
 		d.Node = o.name
 		return d
 	case !up:
 		return v.portDown(p, o)
 	case o.name == "":
 		return &model.Decision{Verdict: model.Unplaced, Reason: "no-host", Evidence: model.Explained,
-			Text: fmt.Sprintf("no row says which host port %s is on", p.Name)}
+			Text: fmt.Sprintf("no row says which host port %s is on", v.portName(p.Name))}
 	case !o.here:
 		return &model.Decision{Verdict: model.Elsewhere, Reason: "other-host", Node: o.name, Evidence: model.Explained,
-			Text: fmt.Sprintf("port %s is on %s", p.Name, o.name)}
+			Text: fmt.Sprintf("port %s is on %s", v.portName(p.Name), o.name)}
 	}
 	return nil
 }
@@ -137,9 +138,9 @@ func (v *view) notHere(p *ovn.LogicalSwitchPort) *model.Decision {
 // calls every port of the cloud down, on every node at once, but their interfaces stay.
 func (v *view) portDown(p *ovn.LogicalSwitchPort, o owner) *model.Decision {
 	d := &model.Decision{Verdict: model.Unplaced, Reason: "port-down", Node: o.name, Evidence: model.Explained,
-		Text: fmt.Sprintf("port %s is down", p.Name)}
+		Text: fmt.Sprintf("port %s is down", v.portName(p.Name))}
 	if p.Up == nil {
-		d.Text = fmt.Sprintf("port %s has never been up", p.Name)
+		d.Text = fmt.Sprintf("port %s has never been up", v.portName(p.Name))
 	}
 	if o.here && v.interfaceHere(p, o) {
 		d.Evidence = model.Doubtful

@@ -80,3 +80,17 @@ func TestSubnetOf(t *testing.T) {
 		}
 	}
 }
+
+// A tenant names its ports, and the name comes to an operator's terminal.
+func TestPortName(t *testing.T) {
+	for name, want := range map[string]string{"": "id", "id": "id", "web": "web (id)", "W\u00fcrfel 7": "W\u00fcrfel 7 (id)",
+		"\x1b[2J": `"\x1b[2J" (id)`, "a\nb": `"a\nb" (id)`} {
+		v := view{ports: map[string]*ovn.LogicalSwitchPort{"id": {Name: "id", PortName: name}}}
+		if got := v.portName("id"); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
+	if got := (&view{}).portName("gone"); got != "gone" {
+		t.Errorf("no such port: %s", got)
+	}
+}

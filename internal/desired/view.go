@@ -2,6 +2,9 @@ package desired
 
 import (
 	"net/netip"
+	"strconv"
+	"strings"
+	"unicode"
 
 	"ovnbgp/internal/config"
 	"ovnbgp/internal/model"
@@ -117,6 +120,20 @@ func (v *view) networkName(ls string) string {
 		return row.NetworkName
 	}
 	return ls
+}
+
+// portName is what a person would call the port, and its name in OVN, which is how it is found. The first was written
+// by a tenant: what a terminal could take for an order is written out.
+func (v *view) portName(port string) string {
+	row := v.ports[port]
+	if row == nil || row.PortName == "" || row.PortName == port {
+		return port
+	}
+	name := row.PortName
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		name = strconv.Quote(name)
+	}
+	return name + " (" + port + ")"
 }
 
 // routerName is what a person would call the router.

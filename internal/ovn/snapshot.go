@@ -64,10 +64,12 @@ const (
 
 // LogicalSwitchPort is a port of a logical switch.
 type LogicalSwitchPort struct {
-	UUID   string   `json:"uuid"`
-	Name   string   `json:"name"`
-	Switch string   `json:"switch"` // name of the logical switch that has it; "" when none does
-	Type   PortType `json:"type,omitempty"`
+	UUID string `json:"uuid"`
+	Name string `json:"name"` // with Neutron the port's id
+	// PortName is external_ids:neutron:port_name, the name a person gave the port, in any characters.
+	PortName string   `json:"portName,omitempty"`
+	Switch   string   `json:"switch"` // name of the logical switch that has it; "" when none does
+	Type     PortType `json:"type,omitempty"`
 	// Up is what OVN says; nil before northd has said anything.
 	Up *bool `json:"up,omitempty"`
 	// Disabled is set when the enabled column says false.

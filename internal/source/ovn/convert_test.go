@@ -103,6 +103,7 @@ func TestPorts(t *testing.T) {
 	diff(t, "addresses", []netip.Addr{addr("192.168.100.223"), addr("2001:db8:100:0:f816:3eff:fec4:5729")}, d4.Addresses)
 	diff(t, "hosts", []string{"compute1", "compute1"}, append(d4.RequestedChassis, d4.HostID))
 	diff(t, "up", ptr(true), d4.Up)
+	diff(t, "name a person gave", "vm1", d4.PortName)
 	localnet := pick(t, step(t, "c3-segmentation-changed").Ports, func(x *ovn.LogicalSwitchPort) bool { return x.Tag != 0 })
 	if localnet.Type != ovn.PortLocalnet || localnet.Tag != 150 || localnet.PhysicalNetwork != "physnet1" {
 		t.Errorf("localnet port %+v", localnet)

@@ -19,7 +19,8 @@ func (n *Northbound) switchPort(id ovsdb.UUID) *ovn.LogicalSwitchPort {
 	p := parser{table: "Logical_Switch_Port", row: id.String()}
 	ids := row.ExternalIDs
 	port := &ovn.LogicalSwitchPort{
-		UUID: p.row, Name: row.Name, Switch: n.switchOf.name(id), Type: ovn.PortType(row.Type),
+		UUID: p.row, Name: row.Name, PortName: ids.Get("neutron:port_name"), Switch: n.switchOf.name(id),
+		Type:             ovn.PortType(row.Type),
 		Disabled:         !row.Enabled.Or(true),
 		RequestedChassis: fields(row.Options.Get("requested-chassis")),
 		HostID:           ids.Get("neutron:host_id"),
