@@ -61,6 +61,16 @@ func (b *books) trouble(o status.Object) (known bool) {
 	return known
 }
 
+// keepUntried keeps the troubles of what a round at a closed gate did not try: what takes away. They are neither over
+// nor new when the source is back.
+func (b *books) keepUntried() {
+	for id, o := range b.before {
+		if _, again := b.troubles[id]; !again && (id.verb == plan.Delete || id.subsystem == guardName) {
+			b.troubles[id] = o
+		}
+	}
+}
+
 func (b *books) worked(t task, drift bool) {
 	b.steps++
 	kind := kindOf(t.Object)
@@ -110,8 +120,11 @@ func (b *books) fought(t task, reason string) {
 	}
 }
 
-// announcements stands as subsystem for keys that no single subsystem is to blame for.
-const announcements = "announcements"
+// Subsystems of what no applier is to blame for.
+const (
+	announcements = "announcements" // keys
+	guardName     = "guard"
+)
 
 // held tells the log when the guard begins to hold, or holds another set.
 func (b *books) held(h *status.Held) {
@@ -125,7 +138,7 @@ func (b *books) held(h *status.Held) {
 	b.metrics.GuardBlocked.Set(float64(len(h.Keys)))
 	if h.Hash != b.heldHash {
 		b.heldHash = h.Hash
-		b.log.Warn("withdrawals held", "subsystem", "guard", "object", h.Hash, "why", status.HeldText(h))
+		b.log.Warn("withdrawals held", "subsystem", guardName, "object", h.Hash, "why", status.HeldText(h))
 	}
 }
 

@@ -68,7 +68,7 @@ func (r *round[I, S]) databaseStep(v verdict) []task {
 	if v.accept == "" || r.opts.AcceptDatabase == nil {
 		return nil
 	}
-	return []task{{subsystem: "guard", Step: plan.Step{
+	return []task{{subsystem: guardName, Step: plan.Step{
 		Verb: plan.Update, Object: "database " + v.accept, Why: v.why,
 		Do: func(ctx context.Context) error { return r.opts.AcceptDatabase(ctx, v.accept) },
 	}}}

@@ -1,7 +1,10 @@
 package reconcile
 
 import (
+	"bytes"
 	"fmt"
+	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,4 +129,45 @@ func TestClosedGateAnnouncesNothingBesideWhatIsInTheWay(t *testing.T) {
 		w.comeBack("a", "b")
 		wantKeys(t, "announced", w.announcer.have, "a", "b")
 	})
+}
+
+// A source that comes and goes does not have every old trouble told anew.
+func TestClosedGateForgetsNoTrouble(t *testing.T) {
+	w := standing("a", "b", "c")
+	w.known, w.database = "A", "A"
+	var log bytes.Buffer
+	play(t, w, func(o *Options[*world, keys]) { o.Log = logTo(&log) }, func(t *testing.T, l *loopOf) {
+		w.want = []string{"a", "new"}
+		w.carriers.fail["create carrier new"] = errTest
+		w.announcer.fail["delete address b"] = errTest // so that its carrier waits
+		w.carriers.fail["delete carrier c"] = errTest
+		w.poke()
+		w.pass(time.Minute)
+		since := troubles(l.Status())
+		before := strings.Count(log.String(), "step failed")
+		for range 3 {
+			w.leave()
+			w.pass(time.Minute)
+			if got := troubles(l.Status()); !maps.Equal(got, since) {
+				t.Errorf("troubles at the closed gate: got %v, want %v", got, since)
+			}
+			w.comeBack("a", "new")
+			w.pass(time.Minute)
+		}
+		if n := strings.Count(log.String(), "step failed"); n != before || before != 3 {
+			t.Errorf("%d warnings before the gate closed, %d after, want 3 and 3:\n%s", before, n, &log)
+		}
+		if got := troubles(l.Status()); !maps.Equal(got, since) {
+			t.Errorf("troubles after all: got %v, want %v", got, since)
+		}
+	})
+}
+
+// troubles says since when each is one.
+func troubles(r status.Report) map[string]time.Time {
+	list := map[string]time.Time{}
+	for _, o := range r.Troubles {
+		list[string(o.State)+" "+o.Object] = o.Since
+	}
+	return list
 }

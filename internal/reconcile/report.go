@@ -20,6 +20,9 @@ func (r *round[I, S]) close(ctx context.Context, err error) {
 		known, database = r.opts.Database(r.in)
 	}
 	r.books.gate(r.gate, known, database)
+	if r.gate != nil {
+		r.books.keepUntried()
+	}
 	entry := status.Round{At: r.start.UTC(), Seconds: took.Seconds(), Steps: r.steps, Failed: r.books.failures,
 		Result: r.result(ctx, err)}
 	for _, t := range r.arrivals.triggers {
