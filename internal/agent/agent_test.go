@@ -42,8 +42,8 @@ func TestSnapshotIsPlannedFrom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !mentions(live.Steps, "link bgp-vrf") {
-		t.Errorf("the agent does not plan its VRF: %+v", live)
+	if !mentions(live.Steps, "link br-ex up") {
+		t.Errorf("the agent does not plan for its bridge: %+v", live)
 	}
 	saved, err := client.Snapshot(t.Context())
 	if err != nil {
@@ -163,6 +163,7 @@ func TestReload(t *testing.T) {
 	if said := w.reload(t); !strings.Contains(said, "not accepted") {
 		t.Errorf("without a file: said %q", said)
 	}
+	w.configure(t, "frr_sockets = "+w.dir+"/no-frr\n")
 }
 
 // A VRF of another configuration keeps an agent from starting.

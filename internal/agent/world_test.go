@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -36,8 +37,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// world is a node without a kernel that has VRFs: its databases are real, and what an agent does on it fails at the
-// first link. So it cannot forward, but it can be asked.
+// world is a node with real databases and no bridges. Where the kernel has no VRFs, what an agent does on it fails at
+// the first link, too. It cannot forward, but it can be asked.
 type world struct {
 	local, central *ovsdbtest.Server
 
@@ -104,6 +105,13 @@ func (w *world) start(t *testing.T) *api.Client {
 		if err := <-ended; err != nil {
 			t.Errorf("the agent ended with %v; it says\n%s", err, w.log)
 		}
+		// The namespace is the next test's, too. FRR, where there is none, is what fails.
+		if _, err := Cleanup(context.Background(), w.options, CleanupOptions{Force: true}); err != nil && !strings.HasPrefix(err.Error(), "frr: ") {
+			t.Errorf("cleanup: %v", err)
+		}
+		if links := ip(t, "link"); strings.Contains(links, "bgp-") {
+			t.Errorf("after cleanup:\n%s", links)
+		}
 	})
 	client := api.NewClient(w.socket())
 	ovsdbtest.Eventually(t, "a round", func() bool {
@@ -120,7 +128,7 @@ func (w *world) reload(t *testing.T) string {
 	w.reloads <- syscall.SIGHUP
 	ovsdbtest.Eventually(t, "the reload", func() bool {
 		said := w.log.String()[before:]
-		return bytes.Contains([]byte(said), []byte("configuration read")) || bytes.Contains([]byte(said), []byte("not accepted"))
+		return strings.Contains(said, "configuration read") || strings.Contains(said, "not accepted")
 	})
 	return w.log.String()[before:]
 }
