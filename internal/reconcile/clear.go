@@ -42,7 +42,7 @@ func (r *round[I, S]) clear(ctx context.Context) {
 		return
 	}
 	if r.opts.Rules.ClearLast {
-		r.hear(ctx) // again: the withdrawals may have failed, or not have arrived yet
+		r.readAnnounced(ctx) // again: the withdrawals may have failed, or not have arrived yet
 	}
 	announced := r.announced
 	for _, t := range r.clears {
@@ -65,14 +65,14 @@ func (r *round[I, S]) mayClear(t task, announced set) bool {
 	keys := t.Serves
 	if keys == nil {
 		keys = announced.sorted()
-		if !r.allTold() {
+		if !r.allReadAndPlanned() {
 			return false
 		}
 	}
 	for _, k := range keys {
 		carried := r.wanted[k] && r.gone[k] == "" && len(r.unread) == 0
-		silent := r.allTold() && !announced[k] && !r.verdict.held[k]
-		if !carried && !silent {
+		untold := r.allReadAndPlanned() && !announced[k] && !r.verdict.held[k]
+		if !carried && !untold {
 			return false
 		}
 	}

@@ -9,8 +9,8 @@ import (
 
 // Source is what the loop reads.
 type Source[T any] interface {
-	// Snapshot returns a consistent view. An error that wraps model.ErrNotInSync closes the gate: nothing is
-	// changed until the source has caught up.
+	// Snapshot returns a consistent view. An error (model.ErrNotInSync is the usual one) closes the gate: nothing
+	// is decided anew or taken away until the source has caught up.
 	Snapshot(context.Context) (T, error)
 	// Pokes receives when there may be something new. A poke carries no data.
 	Pokes() <-chan struct{}

@@ -76,7 +76,7 @@ func (r *round[I, S]) databaseStep(v verdict) []task {
 
 // inquiry is what this round asks the guard.
 func (r *round[I, S]) inquiry() inquiry {
-	q := inquiry{now: time.Now(), announced: r.announced, wanted: r.wanted, complete: r.allHeard(),
+	q := inquiry{now: time.Now(), announced: r.announced, wanted: r.wanted, complete: r.allRead(),
 		decisions: map[string]model.Decision{}}
 	for _, d := range r.decisions {
 		if d.Key != "" && q.announced[d.Key] && !q.wanted[d.Key] {

@@ -23,7 +23,7 @@ type guard struct {
 	departed map[string]departure // keys that the world was told within the window and is told no more
 	previous set                  // announced at the last look
 	looked   time.Time            // when that was
-	loose    set                  // unexplained keys that were let go since previous was read
+	letGo    set                  // unexplained keys that were let go since previous was read
 	released set                  // let go by an operator or by time, until they are gone
 
 	held     []status.HeldKey // sorted by key
@@ -65,7 +65,7 @@ type verdict struct {
 type ask func(keys []string) (map[string]model.Decision, error)
 
 func newGuard(cfg Guard) *guard {
-	return &guard{cfg: cfg, answers: map[string]answer{}, departed: map[string]departure{}, loose: set{},
+	return &guard{cfg: cfg, answers: map[string]answer{}, departed: map[string]departure{}, letGo: set{},
 		released: set{}}
 }
 
@@ -73,7 +73,7 @@ func newGuard(cfg Guard) *guard {
 func (g *guard) clone() *guard {
 	c := *g
 	c.answers, c.departed = maps.Clone(g.answers), maps.Clone(g.departed)
-	c.loose, c.released = maps.Clone(g.loose), maps.Clone(g.released)
+	c.letGo, c.released = maps.Clone(g.letGo), maps.Clone(g.released)
 	return &c
 }
 
@@ -123,7 +123,7 @@ func (g *guard) judge(q inquiry, ask ask) verdict {
 	}
 	g.database.look(q)
 	if q.complete {
-		g.loose = set{} // else they are counted when what is announced can be read again
+		g.letGo = set{} // else they are counted when what is announced can be read again
 	}
 	other := g.database.isOther()
 	tooMany := g.tooMany(q, len(unexplained))
@@ -135,7 +135,7 @@ func (g *guard) judge(q inquiry, ask ask) verdict {
 		case tooMany:
 			held = append(held, key)
 		default:
-			g.loose[key.Key] = true
+			g.letGo[key.Key] = true
 		}
 	}
 	g.hold(q.now, held)
@@ -149,7 +149,7 @@ func (g *guard) departures(q inquiry) {
 	if q.complete {
 		for k := range g.previous {
 			if !q.announced[k] {
-				g.departed[k] = departure{at: g.looked, unexplained: g.loose[k]}
+				g.departed[k] = departure{at: g.looked, unexplained: g.letGo[k]}
 			}
 		}
 		g.previous, g.looked = q.announced, q.now

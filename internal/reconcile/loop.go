@@ -29,18 +29,18 @@ type Loop[I any, S State[S]] struct {
 	started bool
 
 	// Below is owned by the goroutine of Run.
-	books     *books
-	guard     *guard
-	fights    fights
-	last      *decided[S]          // what came of the last snapshot; nil before the first
-	broken    map[string]time.Time // since when a wanted key's carrier is gone
-	silent    map[string]silence   // appliers that did not answer in time
-	unsettled time.Time            // since when rounds leave something to do; zero if the last left nothing
-	retryAt   time.Time
-	rereadAt  time.Time
-	lookAt    time.Time // when the guard must look again
-	foughtAt  time.Time // when to look again at what is fought over
-	weighed   time.Time // when the ends of carrier_grace were last acted upon
+	books        *books
+	guard        *guard
+	fights       fights
+	last         *decided[S]             // what came of the last snapshot; nil before the first
+	broken       map[string]time.Time    // since when a wanted key's carrier is gone
+	unresponsive map[string]unresponsive // appliers that did not answer in time
+	unsettled    time.Time               // since when rounds leave something to do; zero if the last left nothing
+	retryAt      time.Time
+	rereadAt     time.Time
+	lookAt       time.Time // when the guard must look again
+	foughtAt     time.Time // when to look again at what is fought over
+	weighed      time.Time // when the ends of carrier_grace were last acted upon
 
 	// jitter makes a retry a little earlier: nodes that lost the same server must not all come back at the same
 	// moment.
@@ -64,16 +64,16 @@ func New[I any, S State[S]](o Options[I, S]) *Loop[I, S] {
 		o.Metrics = metrics.NewReconcile(prometheus.NewRegistry())
 	}
 	l := &Loop[I, S]{
-		opts:     o,
-		inbox:    newInbox(),
-		requests: make(chan request),
-		stopped:  make(chan struct{}),
-		books:    newBooks(o.Log, o.Metrics),
-		guard:    newGuard(o.Guard),
-		broken:   map[string]time.Time{},
-		silent:   map[string]silence{},
-		fights:   fights{},
-		jitter:   func(d time.Duration) time.Duration { return d - rand.N(d/4+1) },
+		opts:         o,
+		inbox:        newInbox(),
+		requests:     make(chan request),
+		stopped:      make(chan struct{}),
+		books:        newBooks(o.Log, o.Metrics),
+		guard:        newGuard(o.Guard),
+		broken:       map[string]time.Time{},
+		unresponsive: map[string]unresponsive{},
+		fights:       fights{},
+		jitter:       func(d time.Duration) time.Duration { return d - rand.N(d/4+1) },
 	}
 	l.report.Store(&status.Report{Version: o.Version, Time: time.Now().UTC(), Verdict: status.Starting,
 		Text: "no round yet"})
@@ -103,14 +103,14 @@ func (l *Loop[I, S]) Run(ctx context.Context) error {
 
 // listen turns the pokes of all parts into arrivals.
 func (l *Loop[I, S]) listen(ctx context.Context, wg *sync.WaitGroup) {
-	hear := func(pokes <-chan struct{}, t Trigger, from string) {
+	listen := func(pokes <-chan struct{}, t Trigger, from string) {
 		if pokes != nil {
 			wg.Go(func() { l.inbox.forward(ctx, pokes, t, from) })
 		}
 	}
-	hear(l.opts.Source.Pokes(), Event, "")
+	listen(l.opts.Source.Pokes(), Event, "")
 	for _, a := range l.appliers() {
-		hear(a.Pokes(), Drift, a.Name())
+		listen(a.Pokes(), Drift, a.Name())
 	}
 }
 

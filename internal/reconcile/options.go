@@ -14,7 +14,9 @@ import (
 // left out.
 type Options[I any, S State[S]] struct {
 	Source Source[I]
-	// Compute makes the decisions. It is pure.
+	// Compute makes the decisions. It is pure and called once a round, with what Source read; Evidence and Database
+	// get the same value. So what they must agree on within a round (the settings in force) belongs into that
+	// value, not into a closure.
 	Compute func(I) (S, []model.Decision)
 	// Carriers bring packets, Announcers tell the world. Each list is run in its order; where one announcer
 	// hands what it has to the next (the kernel's addresses to FRR), it comes first.

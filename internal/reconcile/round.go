@@ -123,7 +123,7 @@ func (r *round[I, S]) run(ctx context.Context) error {
 		r.acceptDatabase(ctx)
 	}
 	if len(r.steps) > 0 && ctx.Err() == nil {
-		r.hear(ctx) // for the report
+		r.readAnnounced(ctx) // for the report
 	}
 	return errors.Join(append(r.errs, r.gate, ctx.Err())...)
 }
@@ -147,7 +147,7 @@ func (r *round[I, S]) read(ctx context.Context) error {
 	}
 	r.hasWant = true
 	r.wanted = setOf(r.want.Keys())
-	r.hear(ctx)
+	r.readAnnounced(ctx)
 	return nil
 }
 
@@ -161,8 +161,8 @@ func (r *round[I, S]) compute() {
 	}
 }
 
-// hear reads what every announcer tells the world now.
-func (r *round[I, S]) hear(ctx context.Context) {
+// readAnnounced reads what every announcer tells the world now.
+func (r *round[I, S]) readAnnounced(ctx context.Context) {
 	before := r.told
 	r.told, r.announced = make([]told, len(r.opts.Announcers)), make(set, len(r.announced))
 	for i, a := range r.opts.Announcers {
@@ -191,13 +191,13 @@ func (r *round[I, S]) noteRead(subsystem string, err error) {
 	}
 }
 
-// allHeard tells whether every announcer said what it tells.
-func (r *round[I, S]) allHeard() bool {
+// allRead tells whether every announcer said what it tells.
+func (r *round[I, S]) allRead() bool {
 	return !slices.ContainsFunc(r.told, func(t told) bool { return t.err != nil })
 }
 
-// allTold tells whether every announcer could be read, and planned if it was its turn.
-func (r *round[I, S]) allTold() bool {
+// allReadAndPlanned tells whether every announcer could be read, and planned if it was its turn.
+func (r *round[I, S]) allReadAndPlanned() bool {
 	return !slices.ContainsFunc(r.told, func(t told) bool { return t.problem() != nil })
 }
 
