@@ -37,11 +37,11 @@ func TestBenchmark(t *testing.T) {
 		t.Skip("not asked for: -measure")
 	}
 	b := newBench(t)
-	b.create(t, "e2e-m1-", b.trunks[0], 0, benchBlock)
-
+	b.create(t, "e2e-m1-", b.trunks[0], 0, benchFirst+1)
 	oneByOne := b.addOneByOne(t, 0, benchFirst)
 	few := b.writesOfOne(t, benchFirst)
-	b.atOnce(t, benchFirst+1, benchBlock)
+	b.create(t, "e2e-m2-", b.trunks[1], benchFirst+1, benchBlock-benchFirst-1)
+	b.atOnce(t, benchBlock)
 	many := b.writesOfOne(t, benchBlock-1)
 	if few != many {
 		t.Errorf("one address more costs %d writes beside %d others, and %d beside %d", few, benchFirst, many, benchBlock)
@@ -51,7 +51,7 @@ func TestBenchmark(t *testing.T) {
 		t.Errorf("%d addresses measured one by one, want %d", len(oneByOne), benchFirst)
 	}
 
-	b.create(t, "e2e-m2-", b.trunks[1], benchBlock, benchAll-benchBlock)
+	b.create(t, "e2e-m3-", b.trunks[2], benchBlock, benchAll-benchBlock)
 	b.idleMinute(t)
 	b.start(t)
 }
@@ -81,7 +81,7 @@ func newBench(t *testing.T) *bench {
 	check(t, err)
 	t.Cleanup(func() { s.clear(t) })
 	check(t, s.begin())
-	b := &bench{ctx: ctx, stage: s, trunks: []string{"e2e-trunk1", "e2e-trunk2"}}
+	b := &bench{ctx: ctx, stage: s, trunks: []string{"e2e-trunk1", "e2e-trunk2", "e2e-trunk3"}}
 	b.node, err = fabric.Node(benchNode)
 	check(t, err)
 	b.nb, err = ovsdb.Dial(ctx, "unix:"+fabric.NBSocket(), nil)
@@ -165,7 +165,7 @@ func (b *bench) withdraw(t *testing.T, addrs []netip.Addr) {
 func (b *bench) addOneByOne(t *testing.T, first, count int) []time.Duration {
 	t.Helper()
 	addrs := publics(first, count)
-	b.withdraw(t, publics(0, benchBlock))
+	b.withdraw(t, publics(0, benchFirst+1))
 	var toKernel, toLeaf, rounds []time.Duration
 	pid := b.node.AgentPid()
 	cpu := cpuTime(t, pid)
@@ -207,10 +207,10 @@ func (b *bench) workedFor(t *testing.T, since time.Time) (sum time.Duration) {
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // atOnce measures many floating IPs in one transaction.
-func (b *bench) atOnce(t *testing.T, first, end int) {
+func (b *bench) atOnce(t *testing.T, count int) {
 	t.Helper()
-	b.withdraw(t, publics(0, first))
-	addrs := publics(0, end-1) // the last one is for writesOfOne
+	b.withdraw(t, publics(0, count))
+	addrs := publics(0, count-1) // the last one is for writesOfOne
 	start := time.Now()
 	b.external(t, addrs, true)
 	check(t, b.leafHas(addrs, true))
