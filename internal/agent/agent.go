@@ -5,7 +5,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -122,13 +121,6 @@ func (a *Agent) serveMetrics(ctx context.Context, registry *prometheus.Registry)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		report := a.loop.Status()
-		if !report.Ready {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		fmt.Fprintln(w, report.Text)
-	})
+	mux.Handle("GET /", healthHandler(a.loop.Status))
 	return api.Serve(ctx, listener, mux)
 }
