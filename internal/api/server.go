@@ -84,7 +84,7 @@ func answer(ask func(*http.Request) (any, error)) http.HandlerFunc {
 
 // Serve answers on a listener until the context ends. Requests at hand get a moment to finish.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
+	server := &http.Server{Handler: handler, ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second}
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
