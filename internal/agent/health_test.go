@@ -1,7 +1,10 @@
 package agent
 
 import (
+	"io"
+	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +44,23 @@ func TestHealth(t *testing.T) {
 		}
 		if d := cmp.Diff(tt.body, w.Body.String()); d != "" {
 			t.Errorf("%s of %s (-want +got):\n%s", tt.path, tt.report.Verdict, d)
+		}
+	}
+}
+
+// Metrics and health are on one port of the node itself.
+func TestServeMetrics(t *testing.T) {
+	w := newWorld(t, "")
+	ip(t, "link", "set", "lo", "up")
+	w.start(t)
+	for path, want := range map[string]string{"/metrics": "ovnbgp_", "/livez": "ok", "/healthz": `"name":"frr"`, "/": "404"} {
+		response, err := http.Get("http://127.0.0.1:9474" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		if err != nil || response.Body.Close() != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: %s, %v, %q", path, response.Status, err, text)
 		}
 	}
 }
