@@ -9,19 +9,14 @@ import (
 	"ovnbgp/internal/status"
 )
 
-// undo has a stranger undo each step on the carriers at once.
+// undo has a stranger undo each step on a carrier, and the kernel tell of it.
 func (w *world) undo(key string) {
+	w.undoes = key
+	pokes := w.carriers.pokes
 	w.carriers.during = func(string) {
-		pokes := w.carriers.pokes
-		time.AfterFunc(time.Millisecond, func() {
-			w.fence.mu.Lock()
-			delete(w.carriers.have, key)
-			w.fence.mu.Unlock()
-			pokes <- struct{}{}
-		})
+		time.AfterFunc(time.Millisecond, func() { pokes <- struct{}{} })
 	}
-	delete(w.carriers.have, key)
-	w.carriers.pokes <- struct{}{}
+	pokes <- struct{}{}
 }
 
 func TestFightIsPaced(t *testing.T) {
@@ -54,7 +49,7 @@ func TestFightIsPaced(t *testing.T) {
 		w.carriers.pokes <- struct{}{}
 		w.pass(500 * time.Millisecond)
 		wantKeys(t, "carriers", w.carriers.have.without("a"), "b")
-		w.carriers.during = nil
+		w.undoes, w.carriers.during = "", nil
 		w.pass(time.Minute)
 		wantKeys(t, "carriers", w.carriers.have, "a", "b")
 		if r := l.Status(); r.Verdict != status.OK {
@@ -102,14 +97,11 @@ func TestFightDoesNotSlowTheSource(t *testing.T) {
 	play(t, w, nil, func(t *testing.T, _ *loopOf) {
 		w.undo("a")
 		w.pass(20 * time.Second)
-		for !w.carriers.have["a"] { // until it was put back just now
-			w.pass(time.Millisecond / 2)
+		for w.done(); len(w.done()) == 0; { // until it was put back just now
+			w.pass(10 * time.Millisecond)
 		}
-		w.pass(10 * time.Millisecond) // and undone
-		w.done()
 		w.want = []string{"a", "c"}
 		w.poke()
 		wantLog(t, w, "create carrier a", "create carrier c", "create address c", "delete address b", "delete carrier b")
-		w.carriers.during = nil
 	})
 }

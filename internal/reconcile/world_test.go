@@ -42,6 +42,7 @@ type world struct {
 	decisions []model.Decision
 	sourceErr error
 	slow      time.Duration // how long the source takes to answer
+	undoes    string        // a carrier that a stranger deletes before each round
 	computed  int
 	database  string
 	known     string
@@ -93,6 +94,7 @@ func (w *world) Snapshot(context.Context) (*world, error) {
 	w.sync()
 	time.Sleep(w.slow)
 	w.sync()
+	delete(w.carriers.have, w.undoes)
 	return w, w.sourceErr
 }
 
