@@ -4,7 +4,8 @@ GO ?= go
 BIN := bin
 LABTEST := $(BIN)/labtest
 # Packages whose tests need the lab's kernel, or its fabric.
-GUESTTESTS := internal/client/netlink internal/apply/kernel internal/lab internal/lab/e2e
+GUESTTESTS := internal/client/netlink internal/apply/kernel internal/agent internal/lab \
+	internal/lab/e2e
 # Version of the binary: the tag, else the commit.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)

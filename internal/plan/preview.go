@@ -11,7 +11,7 @@ type Planned struct {
 	Verb      Verb     `json:"verb"`
 	Object    string   `json:"object"`
 	Why       string   `json:"why,omitempty"`
-	Serves    []string `json:"serves,omitempty"` // announcement keys; absent: all of them
+	Serves    []string `json:"serves,omitzero"` // announcement keys; absent: all of them
 }
 
 // Preview is what a round would do if every step of it went well.
