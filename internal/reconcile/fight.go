@@ -13,7 +13,7 @@ import (
 // then on the pauses double, up to one that is shorter than the usual carrier_grace, so that an address which is fought
 // over does not flap as well.
 const (
-	fightFree  = 5                // repeats before the first pause
+	fightFree  = 20               // repeats before the first pause
 	fightPause = time.Second / 4  // the first
 	fightMax   = 4 * time.Second  // the longest
 	fightCalm  = 30 * time.Second // what is not repeated for so long is not fought over any more

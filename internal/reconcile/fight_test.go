@@ -29,8 +29,8 @@ func TestFightIsPaced(t *testing.T) {
 			t.Errorf("put back %d times in the first second, want at least 3", n)
 		}
 		w.pass(time.Minute)
-		if n := len(w.done()); n > 25 {
-			t.Errorf("put back %d times in a minute, want at most 25", n)
+		if n := len(w.done()); n > 40 {
+			t.Errorf("put back %d times in a minute, want at most 40", n)
 		}
 		if !hasTrouble(l.Status(), status.Fought, "carrier a") {
 			t.Errorf("status: %+v", l.Status().Troubles)
