@@ -5,6 +5,8 @@ package plan
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"io"
 	"iter"
 	"maps"
 	"slices"
@@ -43,6 +45,20 @@ func (s Step) String() string { return string(s.Verb) + " " + s.Object }
 // ServesKey tells whether the step's object serves the key.
 func (s Step) ServesKey(key string) bool {
 	return s.Serves == nil || slices.Contains(s.Serves, key)
+}
+
+// Write prints one line a step, the reason behind it.
+func Write(w io.Writer, steps []Step) error {
+	for _, s := range steps {
+		line := s.String()
+		if s.Why != "" {
+			line += "  # " + s.Why
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Change is one key of a diff: what is wanted, what is there, either nil when it is not.

@@ -47,6 +47,7 @@ type Applier struct {
 	mu     sync.Mutex
 	wanted model.Node // of the last Plan: what Run looks at
 	fault  fault      // of the leak's effect
+	found  found
 }
 
 // New returns an applier. It connects when first asked.
@@ -84,6 +85,10 @@ func (a *Applier) Plan(ctx context.Context, want model.Node) ([]plan.Step, error
 	if err := valid(want.Leak); err != nil {
 		return nil, err
 	}
+	if a.isFound(want.Leak) {
+		return nil, nil
+	}
+	change := a.changes()
 	have, err := a.read(ctx, want.Leak.VRF)
 	if err != nil {
 		return nil, err
@@ -96,6 +101,9 @@ func (a *Applier) Plan(ctx context.Context, want model.Node) ([]plan.Step, error
 		return nil, err
 	}
 	if !a.judge(effect) {
+		if effect.good() {
+			a.keepFound(want.Leak, change)
+		}
 		return nil, nil
 	}
 	return []plan.Step{a.mending(want, have, effect)}, nil

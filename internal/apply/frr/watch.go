@@ -21,6 +21,7 @@ const (
 func (a *Applier) Pokes() <-chan struct{} { return a.pokes }
 
 func (a *Applier) poke() {
+	a.forget()
 	select {
 	case a.pokes <- struct{}{}:
 	default: // one is waiting
@@ -43,12 +44,14 @@ func (a *Applier) watchDaemon(ctx context.Context, restarted chan<- struct{}) er
 		err := a.bgpd.Gone(ctx, func() {
 			connected = true
 			a.poke()
+			a.watch(true)
 			select {
 			case restarted <- struct{}{}:
 			default:
 			}
 		})
 		if connected {
+			a.watch(false)
 			a.poke() // it went away
 		}
 		if err != nil || connected {

@@ -1,0 +1,61 @@
+package frr
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"ovnbgp/internal/model"
+)
+
+// found is what the last look at FRR found to be as it must be. A round may believe it for as long as a look is old
+// anyway (maxInterval): bgpd answers slowly while it works, and most rounds are about addresses. It is believed only
+// while Run is connected to bgpd, so that the end of the daemon is noticed at once.
+type found struct {
+	leak    string // that was found in place, with effect; "" for none
+	at      time.Time
+	watched bool
+	forgot  uint64 // times that what was found was forgotten
+}
+
+// isFound tells whether the leak was found in place a moment ago.
+func (a *Applier) isFound(leak model.Leak) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.found.watched && a.found.leak == fmt.Sprint(leak) && time.Since(a.found.at) < maxInterval
+}
+
+// changes is to be taken before a look, and handed to keepFound after it: what changed meanwhile was not seen.
+func (a *Applier) changes() uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.found.forgot
+}
+
+func (a *Applier) keepFound(leak model.Leak, changes uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.found.forgot == changes {
+		a.found.leak, a.found.at = fmt.Sprint(leak), time.Now()
+	}
+}
+
+func (a *Applier) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.found.leak = ""
+	a.found.forgot++
+}
+
+// watch says whether the end of bgpd would be noticed now.
+func (a *Applier) watch(on bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.found.watched = on
+}
+
+// Reread makes the next Plan look at FRR.
+func (a *Applier) Reread(context.Context) error {
+	a.forget()
+	return nil
+}
