@@ -165,6 +165,12 @@ func (b *BGP) FailAt(n int, how Failure) {
 	b.failAt, b.failHow = n, how
 }
 
+// Freeze keeps FRR from answering until Thaw, as a bgpd does that is busy.
+func (b *BGP) Freeze() { b.mu.Lock() }
+
+// Thaw ends what Freeze began.
+func (b *BGP) Thaw() { b.mu.Unlock() }
+
 // FailShow makes the n-th show from now hang up, and the one after it: a client tries once more.
 func (b *BGP) FailShow(n int) {
 	b.mu.Lock()
