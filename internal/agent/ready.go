@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"ovnbgp/internal/status"
 )
@@ -12,8 +11,6 @@ import (
 // reportReady tells the service manager when the agent has done what could be done, and what its verdict is whenever
 // that changes. It does not wait for every subsystem: an FRR that is started after the agent would never be.
 func (a *Agent) reportReady(ctx context.Context) error {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
 	var last status.Report
 	told := false
 	for {
@@ -32,7 +29,7 @@ func (a *Agent) reportReady(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-ticker.C:
+		case <-a.loop.Reported():
 		}
 	}
 }

@@ -24,6 +24,7 @@ type Loop[I any, S State[S]] struct {
 	requests chan request
 	stopped  chan struct{}
 	report   atomic.Pointer[status.Report]
+	reported chan struct{}
 
 	mu      sync.Mutex // taken by whoever runs a round while the loop does not run
 	started bool
@@ -67,6 +68,7 @@ func New[I any, S State[S]](o Options[I, S]) *Loop[I, S] {
 		opts:         o,
 		inbox:        newInbox(),
 		requests:     make(chan request),
+		reported:     make(chan struct{}, 1),
 		stopped:      make(chan struct{}),
 		books:        newBooks(o.Log, o.Metrics),
 		guard:        newGuard(o.Guard),
@@ -245,6 +247,9 @@ func (l *Loop[I, S]) ask(ctx context.Context, serve func(context.Context) error)
 		return ctx.Err()
 	}
 }
+
+// Reported receives when a round has made a new report; reports that nobody waited for become one.
+func (l *Loop[I, S]) Reported() <-chan struct{} { return l.reported }
 
 // Status returns the report of the last round, as of now.
 func (l *Loop[I, S]) Status() status.Report {

@@ -35,6 +35,10 @@ func (r *round[I, S]) close(ctx context.Context, err error) {
 	report := r.makeReport()
 	report.Judge()
 	r.report.Store(&report)
+	select {
+	case r.reported <- struct{}{}:
+	default: // one is waiting
+	}
 }
 
 // makeReport makes the report of this round. When nothing was decided, what is announced and wanted is what it was.
