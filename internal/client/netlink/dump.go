@@ -9,6 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+const skipStats = 1 << 3 // RTEXT_FILTER_SKIP_STATS
+
 // query is one dump request.
 type query struct {
 	typ  uint16
@@ -17,6 +19,11 @@ type query struct {
 
 // dump reads kinds that are stale. What could not be read stays stale, and the copy as it was.
 func (m *Mirror) dump(ctx context.Context, todo kinds) error {
+	if todo&kindsSilent != 0 {
+		if err := m.settle(); err != nil {
+			return err
+		}
+	}
 	for k := kinds(1); k <= todo; k <<= 1 {
 		if todo&k == 0 {
 			continue
@@ -52,7 +59,6 @@ func nothingThere(err error) bool {
 // queries lists the dumps that together tell all of one kind.
 func (m *Mirror) queries(k kinds) []query {
 	if k == kindLinks {
-		const skipStats = 1 << 3 // RTEXT_FILTER_SKIP_STATS
 		body := appendUint32(make([]byte, unix.SizeofIfInfomsg), unix.IFLA_EXT_MASK, skipStats)
 		return []query{{unix.RTM_GETLINK, body}}
 	}
@@ -117,7 +123,7 @@ func (s *store) merge(o *store) {
 func (s *store) replace(k kinds, o *store) {
 	switch k {
 	case kindLinks:
-		s.links = o.links
+		s.takeLinks(o.links)
 	case kindAddrs:
 		s.addrs = o.addrs
 	case kindRoutes:

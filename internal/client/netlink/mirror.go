@@ -28,11 +28,12 @@ type Options struct {
 
 // Mirror is a copy of the kernel's objects in one network namespace. Its methods may be called from any goroutine.
 type Mirror struct {
-	pokes chan struct{}
-	stop  chan struct{}
-	wait  sync.WaitGroup
-	file  *os.File // the monitor socket
-	ask   *requester
+	pokes    chan struct{}
+	silences chan struct{} // to lookAgain
+	stop     chan struct{}
+	wait     sync.WaitGroup
+	file     *os.File // the monitor socket
+	ask      *requester
 
 	mu     sync.Mutex
 	closed bool
@@ -83,7 +84,7 @@ func NewMirror(ctx context.Context, opts Options) (*Mirror, error) {
 	}
 	opts.Tables, opts.Protocols = slices.Clone(opts.Tables), slices.Clone(opts.Protocols)
 	m := &Mirror{
-		pokes: make(chan struct{}, 1), stop: make(chan struct{}),
+		pokes: make(chan struct{}, 1), silences: make(chan struct{}, 1), stop: make(chan struct{}),
 		file: os.NewFile(uintptr(fd), "netlink monitor"), ask: ask,
 		opts: opts, fd: fd, in: make([]byte, receiveSize),
 	}
@@ -92,6 +93,7 @@ func NewMirror(ctx context.Context, opts Options) (*Mirror, error) {
 		return nil, errors.Join(err, m.Close())
 	}
 	m.wait.Go(m.listen)
+	m.wait.Go(m.lookAgain)
 	if opts.ProxyPoll > 0 {
 		m.wait.Go(m.pollProxies)
 	}
@@ -237,6 +239,7 @@ func (m *Mirror) refresh(ctx context.Context, need kinds) error {
 
 // drain takes all that is queued. After an overrun everything is stale.
 func (m *Mirror) drain() error {
+	defer m.tellSilence()
 	for {
 		n, err := receive(m.fd, m.in, unix.MSG_DONTWAIT)
 		switch {
@@ -245,7 +248,7 @@ func (m *Mirror) drain() error {
 		case errors.Is(err, unix.EINTR):
 			continue
 		case errors.Is(err, unix.ENOBUFS):
-			m.store.stale = kindsAll
+			m.store.silence(kindsAll) // who knows what was lost
 			continue
 		case err != nil:
 			return fmt.Errorf("receive notifications: %w", err)

@@ -62,6 +62,7 @@ type store struct {
 	conf    map[confKey]NetConf
 	stale   kinds // what must be dumped, because the kernel changes it without telling
 	changed bool  // something changed since the flag was cleared
+	silent  bool  // there was a silence since the flag was cleared
 }
 
 func newStore(keep func(Route) bool) *store {
@@ -148,13 +149,12 @@ func set[K, V comparable](s *store, m map[K]V, key K, value V, present bool) {
 	s.changed = true
 }
 
-// takeLink notes that a link that goes down or away takes routes and proxy entries along in silence: all IPv4
-// routes, and IPv6 ones where net.ipv6.route.skip_notify_on_dev_down is set.
+// takeLink notes that a link that goes down or away takes others along in silence.
 func (s *store) takeLink(l Link, gone bool) {
 	old, had := s.links[l.Index]
 	set(s, s.links, l.Index, l, !gone)
 	if gone || had && old.AdminUp && !l.AdminUp {
-		s.stale |= kindRoutes | kindProxies
+		s.silence(kindsSilent)
 	}
 	if !gone {
 		return
@@ -169,7 +169,7 @@ func (s *store) takeLink(l Link, gone bool) {
 // takeAddr notes that a link that loses its last IPv4 address loses its IPv4 routes too, in silence.
 func (s *store) takeAddr(a Addr, gone bool) {
 	set(s, s.addrs, addrKey{a.LinkIndex, a.Prefix}, a, !gone)
-	if !gone || a.Prefix.Addr().Is6() || s.stale&kindRoutes != 0 {
+	if !gone || a.Prefix.Addr().Is6() || s.silent && s.stale&kindRoutes != 0 {
 		return
 	}
 	for k := range s.addrs {
@@ -177,7 +177,7 @@ func (s *store) takeAddr(a Addr, gone bool) {
 			return
 		}
 	}
-	s.stale |= kindRoutes
+	s.silence(kindRoutes)
 }
 
 func (s *store) addRoute(r Route, replace bool) {
