@@ -30,7 +30,7 @@ func (f sourceFlag) Set(path string) error {
 }
 
 func (o *configOptions) addFlags(cmd *cobra.Command) {
-	cmd.Flags().Var(sourceFlag{&o.sources, false}, "config-file", "configuration file; may be repeated, later ones win")
+	cmd.Flags().Var(sourceFlag{&o.sources, false}, "config-file", "configuration file; may be repeated, later ones win (default: the directory /etc/ovn-bgp-agent)")
 	cmd.Flags().Var(sourceFlag{&o.sources, true}, "config-dir", "directory of *.conf files, read in order of their names")
 }
 
@@ -44,6 +44,7 @@ func (o *configOptions) sourcesOrDefault() []file.Source {
 
 func newConfigCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Check a configuration, print the reference", GroupID: "operate"}
+	needSubcommand(cmd)
 	cmd.AddCommand(newConfigCheckCommand(), newConfigReferenceCommand())
 	return cmd
 }

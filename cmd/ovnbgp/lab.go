@@ -44,6 +44,7 @@ Debian packages; that needs root, 1.2 GB of disk and 3 GB of memory, and changes
 	cmd.PersistentFlags().BoolVar(&o.native, "native", false, "use this kernel")
 	cmd.PersistentFlags().BoolVar(&o.uml, "uml", false, "use User-Mode Linux")
 	cmd.MarkFlagsMutuallyExclusive("native", "uml")
+	needSubcommand(cmd)
 	cmd.AddCommand(newLabUpCommand(&o), newLabDownCommand(&o), newLabShellCommand(&o), newLabRunCommand(&o),
 		newLabStatusCommand(&o), newLabServeCommand(&o))
 	cmd.AddCommand(newLabInnerCommands()...)

@@ -66,6 +66,12 @@ func commandArgs(args []string) []string {
 	return args[1:]
 }
 
+// needSubcommand makes a command that only groups others refuse what is none of them; alone it shows its help.
+func needSubcommand(cmd *cobra.Command) {
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
+
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "ovnbgp",

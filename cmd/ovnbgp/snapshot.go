@@ -11,6 +11,7 @@ import (
 
 func newSnapshotCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "snapshot", Short: "Save what the agent's decisions depend on", GroupID: "operate"}
+	needSubcommand(cmd)
 	var ask askOptions
 	save := &cobra.Command{
 		Use:   "save FILE",

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"ovnbgp/internal/api"
@@ -21,6 +23,9 @@ the hash names, which ` + "`ovnbgp status`" + ` shows. Root only.
 Exit codes: 0 all is well after it, 1 error, 2 something is left (see status).`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("accept-withdrawals") && ask.AcceptWithdrawals == "" {
+				return errors.New("--accept-withdrawals is empty: it takes the hash that `ovnbgp status` shows")
+			}
 			report, err := o.client().Sync(cmd.Context(), ask)
 			if err != nil {
 				return err

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -65,7 +66,16 @@ func Run(ctx context.Context, o Options) error {
 	}
 	a.loop = a.node.newLoop(settings, o.Version, o.Log, set.Reconcile)
 	metrics.RegisterReadings(registry, a.readings)
+	o.Log.Info("agent starts", slog.String("version", o.Version), slog.String("northbound", endpoints(settings)))
 	return a.serve(ctx, registry)
+}
+
+// endpoints says where the Northbound database is looked for.
+func endpoints(s config.Settings) string {
+	if len(s.Northbound.Endpoints) == 0 {
+		return "as the switch's external_ids:ovn-nb-remote says"
+	}
+	return strings.Join(s.Northbound.Endpoints, ",")
 }
 
 // serve runs every part until the context ends or one of them fails.

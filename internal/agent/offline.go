@@ -49,6 +49,10 @@ func PlanFrom(ctx context.Context, o Options, snapshot json.RawMessage) (plan.Pr
 	if err := decoder.Decode(&input); err != nil {
 		return plan.Preview{}, fmt.Errorf("not a snapshot: %w", err)
 	}
+	if input.OVN.Database == "" || input.Host.Name == "" {
+		// What it does not say would look like gone.
+		return plan.Preview{}, errors.New("not a snapshot: it names no database or no host")
+	}
 	var preview plan.Preview
 	err = withNode(ctx, settings, o, func(ctx context.Context, n *node) error {
 		n.source.fix(input)

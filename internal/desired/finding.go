@@ -51,10 +51,16 @@ func (v *view) at(a netip.Addr, row string, d model.Decision) finding {
 
 // unfit says why an address of this kind is never announced: nil for ordinary ones.
 func unfit(a netip.Addr) *model.Decision {
-	if a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsLoopback() || a.IsUnspecified() {
-		return suppressed("not-routable", "link-local, multicast and loopback addresses are never announced", "")
+	if a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsLoopback() || a.IsUnspecified() || isReserved(a) {
+		return suppressed("not-routable", "link-local, multicast, loopback and reserved addresses are never announced", "")
 	}
 	return nil
+}
+
+// isReserved tells whether an IPv4 address is in "this network", 0.0.0.0/8, or in 240.0.0.0/4 with the broadcast address:
+// no BGP daemon hands them on (RFC 6890).
+func isReserved(a netip.Addr) bool {
+	return a.Is4() && (a.As4()[0] == 0 || a.As4()[0] >= 240)
 }
 
 func rowOf(table, uuid, kind, name string) string {

@@ -85,7 +85,8 @@ func NativeUp(ctx context.Context, o NativeOptions, out io.Writer) error {
 	f := &Fabric{Topology: DefaultTopology(), program: o.Program, nodes: map[string]Node{}}
 	for _, s := range f.steps(o) {
 		if err := timed(ctx, out, s.name, s.do); err != nil {
-			return err
+			// Half a fabric would be taken for a whole one by whoever comes next.
+			return errors.Join(err, NativeDown(context.WithoutCancel(ctx), io.Discard))
 		}
 	}
 	_, err := fmt.Fprintf(out, "%-36s %5.1f s\n", "fabric up", time.Since(start).Seconds())

@@ -163,12 +163,12 @@ func (n Node) Attach(ctx context.Context, stdin io.Reader, stdout, stderr io.Wri
 	cmd := exec.CommandContext(ctx, tool(argv[0]), argv[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
 	if err := n.Start(cmd); err != nil {
-		return 127, err
+		return notStarted(err), err
 	}
 	err := cmd.Wait()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return exit.ExitCode(), nil
+		return exitStatus(exit.ProcessState), nil
 	}
 	return 0, err
 }

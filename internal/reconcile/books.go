@@ -27,7 +27,11 @@ type books struct {
 	lastGood time.Time
 	source   status.Source
 	heldHash string
+	warned   bool // of a source that is not in sync
 }
+
+// startup is how long a source may take to come in sync before that is worth a word in the log.
+const startup = 5 * time.Second
 
 // objectID names an object over rounds.
 type objectID struct {
@@ -100,6 +104,15 @@ func (b *books) unread(subsystem string, err error) {
 	}
 }
 
+// readAgain tells of the subsystems that could not be read in the last round and could in this one.
+func (b *books) readAgain() {
+	for id := range b.before {
+		if _, still := b.troubles[id]; id.state == status.Unread && !still {
+			b.log.Info("is read again", "subsystem", id.subsystem)
+		}
+	}
+}
+
 func (b *books) waiting(t task) {
 	b.trouble(status.Object{Subsystem: t.subsystem, Object: t.Object, State: status.Waiting, Verb: t.Verb, Why: t.Why})
 }
@@ -152,9 +165,17 @@ func (b *books) gate(err error, known, database string) {
 	if !b.source.Since.IsZero() && src.InSync == b.source.InSync {
 		src.Since = b.source.Since
 	}
-	// A source that has not been in sync yet is starting up: nothing to warn of.
-	if err != nil && b.source.InSync {
+	switch {
+	case err != nil && b.source.InSync:
 		b.log.Warn("the source is not in sync: nothing is decided anew", "err", err)
+		b.warned = true
+	case err != nil && !b.warned && src.Since.Add(startup).Before(time.Now()):
+		// A source that has not been in sync yet is starting up; that takes a moment.
+		b.log.Warn("the source is not in sync yet", "err", err)
+		b.warned = true
+	case err == nil && b.warned:
+		b.log.Info("the source is in sync again")
+		b.warned = false
 	}
 	b.source = src
 }

@@ -19,6 +19,7 @@ func (r *round[I, S]) close(ctx context.Context, err error) {
 	if r.gate == nil && r.opts.Database != nil {
 		known, database = r.opts.Database(r.in)
 	}
+	r.books.readAgain()
 	r.books.gate(r.gate, known, database)
 	if r.gate != nil {
 		r.books.keepUntried()

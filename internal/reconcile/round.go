@@ -104,7 +104,7 @@ func (l *Loop[I, S]) round(ctx context.Context, a arrivals) error {
 }
 
 // errGate marks that the source could not be read: no decision could be made.
-var errGate = errors.New("nothing is decided anew until the source can be read")
+var errGate = errors.New("the source cannot be read")
 
 // run is the order of things: build, announce, withdraw, clear. See Rules.
 //

@@ -24,14 +24,23 @@ func (p Problem) String() string {
 	b.WriteString(": ")
 	switch {
 	case p.Option != "" && p.Value != "":
-		b.WriteString(p.Option + " = " + strconv.Quote(p.Value) + ": ")
+		b.WriteString(p.Option + " = " + quote(p.Value) + ": ")
 	case p.Option != "":
 		b.WriteString(p.Option + ": ")
 	case p.Value != "":
-		b.WriteString(strconv.Quote(p.Value) + ": ")
+		b.WriteString(quote(p.Value) + ": ")
 	}
 	b.WriteString(p.Text)
 	return b.String()
+}
+
+// quote quotes a value; of a very long one only the beginning.
+func quote(value string) string {
+	const most = 100
+	if len(value) <= most {
+		return strconv.Quote(value)
+	}
+	return strconv.Quote(value[:most]) + "…"
 }
 
 // Problems are the problems of all files, in the order of the files. As an error it has one line for each.

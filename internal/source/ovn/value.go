@@ -29,7 +29,12 @@ func (p *parser) address(column, value string) netip.Addr {
 		p.fault(column, value, "not an IP address")
 		return netip.Addr{}
 	}
-	return a.Unmap()
+	if a.Is4In6() {
+		// It would be announced as the IPv4 address in it, which nobody has given to anybody.
+		p.fault(column, value, "an IPv4-mapped IPv6 address")
+		return netip.Addr{}
+	}
+	return a
 }
 
 // prefix reads an address with the length of its subnet, host bits kept; "" is none.
