@@ -25,14 +25,18 @@ func TestAGoodLookIsBelieved(t *testing.T) {
 		steps, err := a.Plan(ctx, want())
 		return err == nil && do(ctx, steps) == nil && len(steps) == 0
 	})
-	// A bgpd that works answers nobody; Plan must not need it.
-	b.Freeze()
-	quick, stop := context.WithTimeout(ctx, time.Second)
-	defer stop()
-	if steps, err := a.Plan(quick, want()); err != nil || len(steps) != 0 {
-		t.Errorf("Plan after a good look: %v, %v; want nothing, and no question", steps, err)
-	}
-	b.Thaw()
+	// A bgpd that works answers nobody; Plan must not need it. Run's first look, which is news, may come in between.
+	within(t, "Plan asks FRR though it has just looked", func() bool {
+		if _, err := a.Plan(ctx, want()); err != nil {
+			return false
+		}
+		b.Freeze()
+		defer b.Thaw()
+		quick, stop := context.WithTimeout(ctx, 200*time.Millisecond)
+		defer stop()
+		steps, err := a.Plan(quick, want())
+		return err == nil && len(steps) == 0
+	})
 
 	b.Type("router bgp 64999", "address-family ipv4 unicast", "no import vrf "+vrf)
 	within(t, "a stranger's change is not seen", func() bool {
