@@ -165,6 +165,7 @@ func (s *stage) distributed(a []string) error {
 // 10.0.0.100 203.0.113.100" makes e2e-0 with 203.0.113.100, and so on. "delete-bulk" with a smaller number deletes that
 // many of them, all in one transaction.
 func (s *stage) bulk(a []string) error {
+	s.crowded = true
 	o, err := bulkOptions(a)
 	if err != nil {
 		return err

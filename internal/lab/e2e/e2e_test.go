@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"hash/fnv"
@@ -132,6 +133,7 @@ type stage struct {
 	writes  map[string]uint64       // marked by "writes mark"
 	configs map[string]string       // of nodes whose configuration the script has changed
 	logged  map[string]int          // marked by "log mark"
+	crowded bool                    // many addresses came and went at once
 }
 
 type stageKey struct{}
@@ -212,6 +214,15 @@ func (s *stage) clear(t *testing.T) {
 	for _, n := range s.fabric.Chassis() {
 		if err := s.release(n); err != nil {
 			t.Errorf("clear the stage: %v", err)
+		}
+	}
+	if s.crowded {
+		// The guards remember for a minute that so many addresses went at once, and would hold what the next script
+		// withdraws. A guard begins anew with its agent.
+		for _, n := range s.fabric.Chassis() {
+			if err := errors.Join(n.StopAgent(s.ctx), n.StartAgent()); err != nil {
+				t.Errorf("clear the stage: %v", err)
+			}
 		}
 	}
 	if err := s.cloud.Close(); err != nil {
