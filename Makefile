@@ -15,7 +15,7 @@ LABFLAGS := $(if $(MIRROR),--mirror $(MIRROR))
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := all
-.PHONY: all help build vet lint unit test race generate check-generated lab lab-down labtest deps man clean
+.PHONY: all help build vet lint unit test measure race generate lab lab-down labtest deps man clean
 
 all: build vet lint unit ## build, vet, lint, unit tests
 
@@ -36,6 +36,12 @@ unit: ## tests that need no lab
 
 test: deps build labtest ## everything, the lab's end-to-end scripts too: what CI runs
 	$(GO) tool -modfile tools/go.mod gotestsum --format pkgname --raw-command -- scripts/test-all
+
+measure: build labtest ## the agent's latencies, CPU and memory in the lab (about six minutes)
+	$(BIN)/ovnbgp lab up --name measure --fresh --files $(LABTEST)
+	$(BIN)/ovnbgp lab run --name measure host -- env -C /lab/files/e2e OVNBGP_GUEST=1 \
+		./run -test.v -test.timeout=30m -test.run TestBenchmark -measure
+	$(BIN)/ovnbgp lab down --name measure
 
 race: ## unit tests under the race detector
 	CGO_ENABLED=1 $(GO) test -race ./...

@@ -110,7 +110,10 @@ func (b *broker) serveClient(conn net.Conn) {
 			<-sent
 			conn.Close()
 		}()
-		b.pass(in, id, first)
+		if b.pass(in, id, first) != nil {
+			<-sent // the guest has ended: fail says so, and finishes
+			return
+		}
 		b.mu.Lock()
 		delete(b.clients, id)
 		b.mu.Unlock()
@@ -132,14 +135,15 @@ func (b *broker) register(c *brokerClient) (uint32, bool) {
 	return b.next, true
 }
 
-// pass sends a client's frames to the guest until the client leaves, then ends the job if it still runs.
-func (b *broker) pass(in *bufio.Reader, id uint32, f frame) {
+// pass sends a client's frames to the guest until the client leaves, then ends the job if it still runs. The error is
+// that the guest cannot be written to.
+func (b *broker) pass(in *bufio.Reader, id uint32, f frame) error {
 	var err error
 	for ; err == nil; f, err = readFrame(in) {
 		f.job = id
 		if err := b.line.write(f); err != nil {
 			b.log.Warn("write to the guest", "err", err)
-			return
+			return err
 		}
 	}
 	b.mu.Lock()
@@ -148,6 +152,7 @@ func (b *broker) pass(in *bufio.Reader, id uint32, f frame) {
 	if running {
 		_ = b.line.write(frame{kind: kindHangup, job: id}) // fails only when the guest has ended
 	}
+	return nil
 }
 
 // fail tells every client, and those to come, that the guest has ended.

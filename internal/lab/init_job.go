@@ -15,7 +15,7 @@ import (
 
 const (
 	// lastWords is how long a job's output is waited for after it has ended while a child of it keeps the pipe open.
-	lastWords = 100 * time.Millisecond
+	lastWords = time.Second
 	// pipeMost is more than a pipe can hold: what is left in it after a job's end is no longer than this.
 	pipeMost = 1 << 20
 )
