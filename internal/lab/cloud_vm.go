@@ -343,7 +343,10 @@ func (v *VM) kill(n Node) error {
 		if err != nil {
 			return err
 		}
-		return h.LinkDel(link)
+		if err := h.LinkDel(link); err != nil && !errors.Is(err, unix.ENODEV) { // the kernel was faster
+			return err
+		}
+		return nil
 	})
 }
 
