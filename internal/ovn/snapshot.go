@@ -45,8 +45,10 @@ type LogicalSwitch struct {
 	UUID string `json:"uuid"`
 	Name string `json:"name"` // "neutron-<network id>"
 	// NetworkName is the name a person gave the network.
-	NetworkName string  `json:"networkName,omitempty"`
-	Faults      []Fault `json:"faults,omitempty"`
+	NetworkName string `json:"networkName,omitempty"`
+	// Labels are those of its external_ids that the configuration selects by.
+	Labels map[string]string `json:"labels,omitempty"`
+	Faults []Fault           `json:"faults,omitempty"`
 }
 
 // PortType is a logical switch port's type as OVN names it; VIF is the empty string.
@@ -101,7 +103,9 @@ type LogicalSwitchPort struct {
 	PhysicalNetwork string `json:"physicalNetwork,omitempty"` // options:network_name
 	Tag             int    `json:"tag,omitempty"`             // VLAN id; 0 when untagged
 
-	Faults []Fault `json:"faults,omitempty"`
+	// Labels are those of its external_ids that the configuration selects by.
+	Labels map[string]string `json:"labels,omitempty"`
+	Faults []Fault           `json:"faults,omitempty"`
 }
 
 // LogicalRouter is a router; Enabled is false only where the row says so.
@@ -110,6 +114,8 @@ type LogicalRouter struct {
 	Name       string `json:"name"` // "neutron-<router id>"
 	RouterName string `json:"routerName,omitempty"`
 	Disabled   bool   `json:"disabled,omitempty"`
+	// Labels are those of its external_ids that the configuration selects by.
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
 // LogicalRouterPort is a router's port; a gateway where HAGroup or chassis are set.
@@ -150,8 +156,10 @@ type NAT struct {
 	LogicalPort string `json:"logicalPort,omitempty"`
 	GatewayPort string `json:"gatewayPort,omitempty"` // name of the logical router port
 	// Network is the logical switch that ExternalIP belongs to: "neutron-" and external_ids:neutron:fip_network_id.
-	Network string  `json:"network,omitempty"`
-	Faults  []Fault `json:"faults,omitempty"`
+	Network string `json:"network,omitempty"`
+	// Labels are those of its external_ids that the configuration selects by.
+	Labels map[string]string `json:"labels,omitempty"`
+	Faults []Fault           `json:"faults,omitempty"`
 }
 
 // LoadBalancer is one row: one protocol of a load balancer, or of a port forwarding.
@@ -163,8 +171,14 @@ type LoadBalancer struct {
 	VIP      netip.Addr   `json:"vip,omitzero"`      // external_ids:neutron:vip
 	VIPFIP   netip.Addr   `json:"vipFIP,omitzero"`   // external_ids:neutron:vip_fip
 	VIPPort  string       `json:"vipPort,omitempty"` // external_ids:neutron:vip_port_id
-	Router   string       `json:"router,omitempty"`  // external_ids:lr_ref or neutron:router_name
-	Faults   []Fault      `json:"faults,omitempty"`
+	Router   string       `json:"router,omitempty"`  // external_ids:lr_ref or neutron:router_name: whom it is meant for
+	// Routers and Switches name, sorted, the routers and logical switches that it is attached to. Of a row that is
+	// attached to none OVN makes nothing.
+	Routers  []string `json:"routers,omitempty"`
+	Switches []string `json:"switches,omitempty"`
+	// Labels are those of its external_ids that the configuration selects by.
+	Labels map[string]string `json:"labels,omitempty"`
+	Faults []Fault           `json:"faults,omitempty"`
 }
 
 // StaticRoute is a router's static route.
