@@ -149,7 +149,7 @@ func upNative(ctx context.Context, o labUpOptions, out io.Writer) error {
 	if err != nil || !o.demo || !o.agent {
 		return err
 	}
-	const patience = 30 * time.Second
+	const patience = 2 * time.Minute
 	return lab.NativeSummary(ctx, patience, out)
 }
 
