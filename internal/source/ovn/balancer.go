@@ -21,6 +21,7 @@ func (n *Northbound) balancer(id ovsdb.UUID) *ovn.LoadBalancer {
 		VIP:     p.address("external_ids:neutron:vip", ids.Get("neutron:vip")),
 		VIPFIP:  p.address("external_ids:neutron:vip_fip", ids.Get("neutron:vip_fip")),
 		VIPPort: ids.Get("neutron:vip_port_id"),
+		Labels:  n.labels.of(ids),
 		// Octavia's provider writes the first, Neutron's port forwarding the second.
 		Router: cmp.Or(ids.Get("lr_ref"), ids.Get("neutron:router_name")),
 	}

@@ -2,6 +2,7 @@ package ovn_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -156,6 +157,54 @@ func convert(t *testing.T, contents map[string][]string) ovn.Snapshot {
 }
 
 func uuid(i int) string { return ovsdb.UUID{15: byte(i)}.String() }
+
+// Of external_ids a snapshot keeps what was selected, of each labelled row; other keys are read from the rows that are
+// held, and rows without them stay shared.
+func TestLabels(t *testing.T) {
+	tables := nb.New()
+	rows := map[string]map[string]any{}
+	ids := json.RawMessage(`{"initial": {"name": "x", "external_ids": ["map", [["a", "1"], ["b", "2"], ["c", "3"]]]}}`)
+	for _, table := range []string{"Logical_Switch", "Logical_Switch_Port", "Logical_Router", "NAT", "Load_Balancer"} {
+		row := ids
+		if table == "NAT" { // it has no name
+			row = json.RawMessage(strings.Replace(string(ids), `"name": "x", `, "", 1))
+		}
+		rows[table] = map[string]any{uuid(1): row, uuid(2): map[string]any{"initial": map[string]any{}}}
+	}
+	text, err := json.Marshal(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	converter := source.NewNorthbound(tables)
+	if err := ovsdb.Load(tables, strings.NewReader(string(text))); err != nil {
+		t.Fatal(err)
+	}
+	labels := func(s ovn.Snapshot) map[string]map[string]string {
+		is := func(id string) bool { return id == uuid(1) }
+		return map[string]map[string]string{
+			"switch": pick(t, s.Switches, func(x *ovn.LogicalSwitch) bool { return is(x.UUID) }).Labels,
+			"port":   pick(t, s.Ports, func(x *ovn.LogicalSwitchPort) bool { return is(x.UUID) }).Labels,
+			"router": pick(t, s.Routers, func(x *ovn.LogicalRouter) bool { return is(x.UUID) }).Labels,
+			"NAT":    pick(t, s.NATs, func(x *ovn.NAT) bool { return is(x.UUID) }).Labels,
+			"lb":     pick(t, s.Balancers, func(x *ovn.LoadBalancer) bool { return is(x.UUID) }).Labels,
+		}
+	}
+	var before ovn.Snapshot
+	for _, tt := range []struct {
+		keys []string
+		want map[string]string
+	}{{nil, nil}, {[]string{"a", "z"}, map[string]string{"a": "1"}}, {[]string{"b", "c"}, map[string]string{"b": "2", "c": "3"}}, {nil, nil}} {
+		converter.SelectLabels(tt.keys)
+		s := converter.Update(ovsdb.UUID{}, nil)
+		for table, got := range labels(s) {
+			diff(t, fmt.Sprintf("%s for %v", table, tt.keys), tt.want, got)
+		}
+		if before.Ports != nil && before.Ports[0] != s.Ports[0] {
+			t.Errorf("for %v a row without labels was made anew", tt.keys)
+		}
+		before = s
+	}
+}
 
 // A value that cannot be understood costs itself alone, and is a fault that names its place.
 func TestFaults(t *testing.T) {

@@ -26,6 +26,7 @@ type Northbound struct {
 	routerPeers  map[ovsdb.UUID]*ovn.LogicalSwitchPort
 	peersTouched bool
 
+	labels   selection
 	snapshot ovn.Snapshot // without what the local switch says
 }
 
@@ -47,6 +48,9 @@ func NewNorthbound(tables *nb.Tables) *Northbound {
 	}
 }
 
+// SelectLabels says which keys of external_ids the snapshot keeps of each row, from the next Update on.
+func (n *Northbound) SelectLabels(keys []string) { n.labels.choose(keys) }
+
 // Update converts the rows that the tables call changed and returns the snapshot, in which Local is empty. It must
 // run while the tables do not change: within ovsdb.Client.Read, or after ovsdb.Load. cluster is the database's
 // cluster id, zero if it is in none; absent is what its server has not.
@@ -67,12 +71,13 @@ func (n *Northbound) Update(cluster ovsdb.UUID, absent []string) ovn.Snapshot {
 	n.updateGroups()
 	n.updateSwitches()
 	n.updateRouters()
-	if n.balancers.update(changed(n.tables.LoadBalancer), n.balancer) {
+	if n.balancers.update(toConvert(&n.labels, n.tables.LoadBalancer), n.balancer) {
 		s.Balancers = n.balancers.values()
 	}
 	if n.dhcp.update(changed(n.tables.DHCPOptions), n.dhcpOptions) {
 		s.DHCPOptions = n.dhcp.values()
 	}
+	n.labels.renewed = false
 	return *s
 }
 
@@ -94,8 +99,8 @@ func (n *Northbound) updateGroups() {
 }
 
 func (n *Northbound) updateSwitches() {
-	ports := changed(n.tables.LogicalSwitchPort)
-	switches := changed(n.tables.LogicalSwitch)
+	ports := toConvert(&n.labels, n.tables.LogicalSwitchPort)
+	switches := toConvert(&n.labels, n.tables.LogicalSwitch)
 	for id := range switches {
 		var now ownerRow
 		if row := n.tables.LogicalSwitch.Get(id); row != nil {
@@ -124,12 +129,12 @@ func (n *Northbound) logicalSwitch(id ovsdb.UUID) *ovn.LogicalSwitch {
 		return nil
 	}
 	return &ovn.LogicalSwitch{UUID: id.String(), Name: row.Name,
-		NetworkName: row.ExternalIDs.Get("neutron:network_name")}
+		NetworkName: row.ExternalIDs.Get("neutron:network_name"), Labels: n.labels.of(row.ExternalIDs)}
 }
 
 func (n *Northbound) updateRouters() {
-	routers, ports := changed(n.tables.LogicalRouter), changed(n.tables.LogicalRouterPort)
-	nats, routes := changed(n.tables.NAT), changed(n.tables.LogicalRouterStaticRoute)
+	routers, ports := toConvert(&n.labels, n.tables.LogicalRouter), changed(n.tables.LogicalRouterPort)
+	nats, routes := toConvert(&n.labels, n.tables.NAT), changed(n.tables.LogicalRouterStaticRoute)
 	if len(ports) > 0 {
 		for id, row := range n.tables.NAT.All() { // they name their gateway port
 			if row.GatewayPort.Present {

@@ -33,6 +33,7 @@ func (n *Northbound) switchPort(id ovsdb.UUID) *ovn.LogicalSwitchPort {
 		ScopeV4:          ids.Get("neutron:subnet_pool_addr_scope4"),
 		ScopeV6:          ids.Get("neutron:subnet_pool_addr_scope6"),
 		RouterPort:       row.Options.Get("router-port"),
+		Labels:           n.labels.of(ids),
 	}
 	if row.Up.Present {
 		up := row.Up.Value

@@ -11,7 +11,7 @@ func (n *Northbound) router(id ovsdb.UUID) *ovn.LogicalRouter {
 		return nil
 	}
 	return &ovn.LogicalRouter{UUID: id.String(), Name: row.Name, Disabled: !row.Enabled.Or(true),
-		RouterName: row.ExternalIDs.Get("neutron:router_name")}
+		RouterName: row.ExternalIDs.Get("neutron:router_name"), Labels: n.labels.of(row.ExternalIDs)}
 }
 
 // routerPort converts a row of Logical_Router_Port; peers are the switches at the other end, by port name.
@@ -52,6 +52,7 @@ func (n *Northbound) nat(id ovsdb.UUID) *ovn.NAT {
 		LogicalIP:   p.network("logical_ip", row.LogicalIP),
 		ExternalMAC: p.mac("external_mac", row.ExternalMAC.Value),
 		LogicalPort: row.LogicalPort.Value,
+		Labels:      n.labels.of(row.ExternalIDs),
 	}
 	if gateway := n.tables.LogicalRouterPort.Get(row.GatewayPort.Value); row.GatewayPort.Present && gateway != nil {
 		nat.GatewayPort = gateway.Name

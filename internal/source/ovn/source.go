@@ -40,6 +40,7 @@ type Source struct {
 	localRead bool
 	central   *central // nil until its endpoints are known
 	noCentral error    // why there is none
+	labels    []string // keys of external_ids that snapshots keep
 }
 
 // central is the connection to one Northbound database, or cluster.
@@ -99,6 +100,7 @@ func (s *Source) Snapshot(context.Context) (ovn.Snapshot, error) {
 	var snapshot ovn.Snapshot
 	initialized := false
 	err := s.central.client.Read(func(status ovsdb.Status) {
+		s.central.rows.SelectLabels(s.labels)
 		snapshot = s.central.rows.Update(status.ClusterID, status.Absent)
 		initialized = s.central.rows.Initialized()
 	})
@@ -110,6 +112,14 @@ func (s *Source) Snapshot(context.Context) (ovn.Snapshot, error) {
 	}
 	snapshot.Local = s.local
 	return snapshot, nil
+}
+
+// SelectLabels says which keys of external_ids snapshots keep of each row of the central database, from the next
+// Snapshot on. A key that was not kept before is read from the rows that are held.
+func (s *Source) SelectLabels(keys []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.labels = keys
 }
 
 // readLocal converts the switch's rows if any changed. A database without its one row of Open_vSwitch is one that
