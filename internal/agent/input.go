@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 
 	"ovnbgp/internal/config"
@@ -12,6 +13,7 @@ import (
 
 // ovnSource and hostSource are the two halves of a node's input.
 type ovnSource interface {
+	SelectLabels(keys []string)
 	Snapshot(context.Context) (ovn.Snapshot, error)
 	Pokes() <-chan struct{}
 }
@@ -34,6 +36,8 @@ type inputSource struct {
 	config atomic.Pointer[config.Node]
 	fixed  *desired.Input // from a file; nil: read
 	pokes  chan struct{}
+
+	reading sync.Mutex
 }
 
 func newInputSource(o ovnSource, h hostSource, c config.Node) *inputSource {
@@ -50,13 +54,22 @@ func (s *inputSource) Snapshot(ctx context.Context) (roundInput, error) {
 		return in, nil
 	}
 	var err error
-	if in.OVN, err = s.ovn.Snapshot(ctx); err != nil {
+	if in.OVN, err = s.readOVN(ctx, in.Config); err != nil {
 		return roundInput{}, err
 	}
 	if in.Host, err = s.host.Snapshot(ctx); err != nil {
 		return roundInput{}, err
 	}
 	return in, nil
+}
+
+// readOVN reads what the settings look at. A snapshot without the labels that a policy selects by would have the
+// policy leave everything out, so nobody selects others between the two.
+func (s *inputSource) readOVN(ctx context.Context, c config.Node) (ovn.Snapshot, error) {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	s.ovn.SelectLabels(c.Policy.Labels())
+	return s.ovn.Snapshot(ctx)
 }
 
 // reconfigure puts other settings in force, from the next round on.

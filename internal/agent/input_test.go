@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"ovnbgp/internal/config"
@@ -15,10 +16,23 @@ type fakeHalf struct{ err error }
 
 func (f fakeHalf) Pokes() <-chan struct{} { return nil }
 
-type fakeOVN struct{ fakeHalf }
+type fakeOVN struct {
+	fakeHalf
+	labels *[]string // those selected
+}
+
+func (f fakeOVN) SelectLabels(keys []string) {
+	if f.labels != nil {
+		*f.labels = keys
+	}
+}
 
 func (f fakeOVN) Snapshot(context.Context) (ovn.Snapshot, error) {
-	return ovn.Snapshot{Database: "d"}, f.err
+	s := ovn.Snapshot{Database: "d"}
+	if f.labels != nil {
+		s.Absent = *f.labels // any list that comes back shows what was selected
+	}
+	return s, f.err
 }
 
 type fakeHost struct{ fakeHalf }
@@ -49,10 +63,29 @@ func TestSettingsAreTakenOncePerRound(t *testing.T) {
 	}
 }
 
+// A snapshot has the labels that its own settings select by.
+func TestLabelsFollowSettings(t *testing.T) {
+	policy := func(key string) config.Node {
+		return config.Node{Policy: config.Policy{ExternalIDs: config.Lists[config.Label]{
+			Allow: []config.Label{{Key: key, AnyValue: true}}}}}
+	}
+	source := newInputSource(fakeOVN{labels: &[]string{}}, fakeHost{}, policy("a"))
+	for _, key := range []string{"a", "b"} {
+		source.reconfigure(policy(key))
+		in, err := source.Snapshot(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(in.OVN.Absent, []string{key}) {
+			t.Errorf("for %s the labels %v were selected", key, in.OVN.Absent)
+		}
+	}
+}
+
 func TestUnreadHalf(t *testing.T) {
 	away := fakeHalf{errors.New("away")}
 	for name, source := range map[string]*inputSource{
-		"OVN":  newInputSource(fakeOVN{away}, fakeHost{}, config.Node{}),
+		"OVN":  newInputSource(fakeOVN{fakeHalf: away}, fakeHost{}, config.Node{}),
 		"host": newInputSource(fakeOVN{}, fakeHost{away}, config.Node{}),
 	} {
 		if in, err := source.Snapshot(t.Context()); !errors.Is(err, away.err) {

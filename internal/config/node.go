@@ -21,6 +21,8 @@ type Node struct {
 	TenantMethod         TenantMethod // advertisement_method_tenant_networks
 	RequireSNATDisabled  bool
 	AddressScopes        []string // allowed Neutron address scopes (UUIDs); empty: no filter
+
+	Policy Policy
 }
 
 // Driver names the database and rules that decide what is announced, by the old agent's names.

@@ -150,6 +150,20 @@ func (r reader) id(s string) uint32 {
 	return uint32(n)
 }
 
+// labels reads "labels=owner:red,zone:a", external_ids; the words of a tag list have + between. A key without a value is
+// one with an empty value.
+func (r reader) labels(name string) map[string]string {
+	var labels map[string]string
+	for _, item := range r.list(name) {
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		key, value, _ := strings.Cut(item, ":")
+		labels[key] = strings.ReplaceAll(value, "+", ",")
+	}
+	return labels
+}
+
 // fault reads "fault=column:value".
 func (r reader) fault(table, uuid string) []ovn.Fault {
 	column, value, ok := strings.Cut(r.str("fault"), ":")
@@ -159,12 +173,18 @@ func (r reader) fault(table, uuid string) []ovn.Fault {
 	return []ovn.Fault{{Table: table, Row: uuid, Column: column, Value: value, Reason: "not an address"}}
 }
 
+// cutRow splits "port vm1".
+func cutRow(key string) (kind, name string, ok bool) { return strings.Cut(key, " ") }
+
 // input makes the Input that the rows describe, sorted as the sources sort.
 func (r rows) input(t *testing.T) Input {
 	t.Helper()
 	var in Input
 	for _, key := range slices.Sorted(maps.Keys(r)) {
-		kind, name, _ := strings.Cut(key, " ")
+		kind, name, _ := cutRow(key)
+		if kind == "option" {
+			continue // of the settings: see config
+		}
 		rd := reader{t: t, row: key, a: r[key], used: map[string]bool{}}
 		switch {
 		case addHere(&in, kind, name, rd), addSwitching(&in.OVN, kind, name, rd), addRouting(&in.OVN, kind, name, rd):
@@ -219,7 +239,8 @@ func addSwitching(s *ovn.Snapshot, kind, name string, r reader) bool {
 	uuid := "uuid-" + name
 	switch kind {
 	case "switch":
-		s.Switches = append(s.Switches, &ovn.LogicalSwitch{UUID: uuid, Name: name, NetworkName: r.str("name")})
+		s.Switches = append(s.Switches, &ovn.LogicalSwitch{UUID: uuid, Name: name, NetworkName: r.str("name"),
+			Labels: r.labels("labels")})
 	case "localnet":
 		s.Ports = append(s.Ports, &ovn.LogicalSwitchPort{UUID: uuid, Name: name, Switch: r.str("switch"),
 			Type: ovn.PortLocalnet, PhysicalNetwork: r.str("physnet"), Tag: r.num("tag")})
@@ -229,7 +250,7 @@ func addSwitching(s *ovn.Snapshot, kind, name string, r reader) bool {
 			Addresses: r.addrs("ips"), CIDRs: r.prefixes("cidrs"), RequestedChassis: r.list("requested"),
 			PortName: r.str("called"), HostID: r.str("host_id"), ParentHost: r.str("parent_host"), ParentName: r.str("parent"),
 			HAGroup: r.str("group"), Chassis: r.str("chassis"), DeviceOwner: r.str("owner"),
-			Faults: r.fault("Logical_Switch_Port", uuid)})
+			Labels: r.labels("labels"), Faults: r.fault("Logical_Switch_Port", uuid)})
 	case "dhcp":
 		s.DHCPOptions = append(s.DHCPOptions, &ovn.DHCPOptions{UUID: uuid, Network: r.str("network"),
 			CIDR: r.prefix("cidr"), Router: r.addr("router")})
@@ -244,7 +265,7 @@ func addRouting(s *ovn.Snapshot, kind, name string, r reader) bool {
 	switch kind {
 	case "router":
 		s.Routers = append(s.Routers, &ovn.LogicalRouter{UUID: uuid, Name: name, RouterName: r.str("name"),
-			Disabled: r.flag("disabled")})
+			Disabled: r.flag("disabled"), Labels: r.labels("labels")})
 	case "gateway", "interface-port":
 		s.RouterPorts = append(s.RouterPorts, &ovn.LogicalRouterPort{UUID: uuid, Name: name, Router: r.str("router"),
 			Switch: r.str("switch"), MAC: r.str("mac"), Networks: r.prefixes("networks"), Gateway: kind == "gateway",
@@ -253,7 +274,7 @@ func addRouting(s *ovn.Snapshot, kind, name string, r reader) bool {
 		s.NATs = append(s.NATs, &ovn.NAT{UUID: uuid, Type: ovn.DNATAndSNAT, Router: r.str("router"),
 			ExternalIP: r.addr("external"), LogicalIP: r.prefix("logical"), ExternalMAC: r.str("mac"),
 			LogicalPort: r.str("port"), GatewayPort: r.str("gateway"), Network: r.str("network"),
-			Faults: r.fault("NAT", uuid)})
+			Labels: r.labels("labels"), Faults: r.fault("NAT", uuid)})
 	case "lb":
 		s.Balancers = append(s.Balancers, &ovn.LoadBalancer{UUID: uuid, Name: name, VIPs: r.addrs("vips"),
 			VIP: r.addr("vip"), VIPFIP: r.addr("vip_fip"), VIPPort: r.str("vip_port"), Router: r.str("router")})
@@ -279,7 +300,7 @@ func defaults() config.Node {
 }
 
 // describe prints all that Node says. The goldens named serves… have in them which keys each object serves.
-func describe(in Input, withServes bool) string {
-	n, decisions := Node(in, defaults())
+func describe(in Input, c config.Node, withServes bool) string {
+	n, decisions := Node(in, c)
 	return stateText(n, withServes) + decisionText(decisions)
 }

@@ -19,6 +19,7 @@ type finding struct {
 	net  *network
 	mac  string       // "" leaves it to the kernel to ask
 	cidr netip.Prefix // the address's subnet; unset where the row does not say
+	subject
 }
 
 // rank orders the claims to one address: the lower wins.
@@ -67,9 +68,10 @@ func rowOf(table, uuid, kind, name string) string {
 	return table + " " + uuid + " (" + strings.TrimSpace(kind+" "+name) + ")"
 }
 
-// settle makes one decision of each finding, and of those that want the same address announced one winner: what
-// they agree on is one announcement with several whys, and what they differ in is shown.
-func settle(found []finding) (won []finding, decisions []model.Decision) {
+// settle makes one decision of each finding that the policy lets pass or not, and of those that want the same address
+// announced one winner: what they agree on is one announcement with several whys, and what they differ in is shown.
+func (v *view) settle(found []finding) (won []finding, decisions []model.Decision) {
+	v.permit(found)
 	slices.SortStableFunc(found, compareFindings)
 	won = make([]finding, 0, len(found))
 	decisions = make([]model.Decision, 0, len(found))

@@ -49,6 +49,8 @@ func (v *view) floatingIP(nat *ovn.NAT) finding {
 		f = v.at(nat.ExternalIP, row, *no)
 	}
 	f.rank, f.net, f.mac, f.cidr = rankFloatingIP, n, mac, v.externalSubnet(nat)
+	f.subject = v.subject(v.externalNetwork(nat), nat.Router, labels{"the floating IP", nat.Labels},
+		v.portLabels(nat.LogicalPort))
 	f.why = "floating IP"
 	if nat.LogicalPort != "" {
 		f.why = "floating IP of port " + v.portName(nat.LogicalPort)

@@ -42,6 +42,7 @@ func (v *view) mayHost(g *ovn.LogicalRouterPort) bool {
 func (v *view) gateway(g *ovn.LogicalRouterPort) []finding {
 	d, n := v.placeGateway(g)
 	row := rowOf("Logical_Router_Port", g.UUID, "gateway", g.Name)
+	subject := v.subject(g.Switch, g.Router)
 	found := make([]finding, 0, len(g.Networks))
 	for _, p := range g.Networks {
 		f := v.at(p.Addr(), row, d)
@@ -49,6 +50,7 @@ func (v *view) gateway(g *ovn.LogicalRouterPort) []finding {
 			f = v.at(p.Addr(), row, *no)
 		}
 		f.rank, f.net, f.mac, f.cidr = rankGateway, n, g.MAC, p.Masked()
+		f.subject = subject
 		f.why = fmt.Sprintf("gateway of router %s", v.routerName(g.Router))
 		found = append(found, f)
 	}

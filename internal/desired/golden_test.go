@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"ovnbgp/internal/config"
 	"ovnbgp/internal/model"
 )
 
@@ -32,6 +33,7 @@ type golden struct {
 type step struct {
 	name string
 	in   Input
+	c    config.Node
 	want string
 	text string // the whole state and decisions
 }
@@ -84,8 +86,8 @@ func load(t *testing.T, path string) golden {
 			continue
 		}
 		state = state.apply(t, string(f.Data))
-		in := state.input(t)
-		g.steps = append(g.steps, step{name: f.Name, in: in, text: describe(in, g.serves)})
+		in, c := state.input(t), state.config(t)
+		g.steps = append(g.steps, step{name: f.Name, in: in, c: c, text: describe(in, c, g.serves)})
 	}
 	return g
 }
@@ -115,11 +117,11 @@ func (g golden) playEveryWay(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, s := range g.steps {
 		for range 5 {
-			g.same(t, s.name+", shuffled", s.text, reorder(s.in, func(n int, swap func(i, j int)) {
+			g.same(t, "shuffled", s, reorder(s.in, func(n int, swap func(i, j int)) {
 				random.Shuffle(n, swap)
 			}))
 		}
-		g.same(t, s.name+", reversed", s.text, reorder(s.in, func(n int, swap func(i, j int)) {
+		g.same(t, "reversed", s, reorder(s.in, func(n int, swap func(i, j int)) {
 			for i := range n / 2 {
 				swap(i, n-1-i)
 			}
@@ -127,17 +129,18 @@ func (g golden) playEveryWay(t *testing.T) {
 	}
 	for _, s := range slices.Backward(g.steps) { // each after another, and after nothing
 		Node(Input{}, defaults())
-		g.same(t, s.name+", backwards", s.text, s.in)
-		g.same(t, s.name+", twice", s.text, s.in)
+		g.same(t, "backwards", s, s.in)
+		g.same(t, "twice", s, s.in)
 		checkState(t, s)
 		checkWhy(t, s)
 	}
 }
 
-func (g golden) same(t *testing.T, name, want string, in Input) {
+// same compares what is made of the input of a step, put differently, with what was made of it before.
+func (g golden) same(t *testing.T, how string, s step, in Input) {
 	t.Helper()
-	if diff := cmp.Diff(want, describe(in, g.serves)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
+	if diff := cmp.Diff(s.text, describe(in, s.c, g.serves)); diff != "" {
+		t.Errorf("%s, %s (-want +got):\n%s", s.name, how, diff)
 	}
 }
 
@@ -172,8 +175,8 @@ func mixed[T any](list []T, shuffle func(n int, swap func(i, j int))) []T {
 func checkState(t *testing.T, s step) {
 	t.Helper()
 	before := fmt.Sprintf("%+v", s.in)
-	n, decisions := Node(s.in, defaults())
-	again, _ := Node(s.in, defaults())
+	n, decisions := Node(s.in, s.c)
+	again, _ := Node(s.in, s.c)
 	if after := fmt.Sprintf("%+v", s.in); before != after {
 		t.Errorf("%s: the input was changed", s.name)
 	}
@@ -214,13 +217,13 @@ func served[T any](list []T, key string, serves func(T) []string) bool {
 // checkWhy asks Why about each address that Node decided on: it must agree.
 func checkWhy(t *testing.T, s step) {
 	t.Helper()
-	n, decisions := Node(s.in, defaults())
+	n, decisions := Node(s.in, s.c)
 	keys := n.Keys()
 	for _, d := range decisions {
 		if !d.Address.IsValid() {
 			continue
 		}
-		got := Why(s.in, defaults(), d.Address)
+		got := Why(s.in, s.c, d.Address)
 		if (got.Verdict == model.Announced) != slices.Contains(keys, d.Key) {
 			t.Errorf("%s: Why says %s of %s, and Node announces %v", s.name, got.Verdict, d.Address, keys)
 		}

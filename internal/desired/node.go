@@ -17,7 +17,7 @@ func Node(in Input, c config.Node) (model.Node, []model.Decision) {
 	found = append(found, v.localFloatingIPs()...)
 	found = append(found, v.localPorts()...)
 	found = append(found, v.localBalancers()...)
-	won, decisions := settle(found)
+	won, decisions := v.settle(found)
 
 	b := builder{v: v, keys: map[place][]string{}}
 	b.announce(won)

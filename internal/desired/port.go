@@ -43,13 +43,14 @@ func (v *view) concerns(p *ovn.LogicalSwitchPort) bool {
 func (v *view) port(p *ovn.LogicalSwitchPort) []finding {
 	d, n := v.placePort(p)
 	row := rowOf("Logical_Switch_Port", p.UUID, "port", p.Name)
+	subject := v.subject(p.Switch, "", v.portLabels(p.Name))
 	found := make([]finding, 0, len(p.Addresses))
 	for _, a := range p.Addresses {
 		f := v.at(a, row, d)
 		if no := unfit(a); no != nil && d.Verdict == model.Announced {
 			f = v.at(a, row, *no)
 		}
-		f.rank, f.net = rankPort, n
+		f.rank, f.net, f.subject = rankPort, n, subject
 		f.why = fmt.Sprintf("port %s on %s", v.portName(p.Name), v.networkName(p.Switch))
 		f.mac = p.MAC
 		if p.Type == ovn.PortVirtual {

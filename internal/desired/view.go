@@ -70,6 +70,7 @@ func newView(in *Input, c config.Node) *view {
 	v.mapBridges()
 	v.indexNetworks()
 	v.numberTables()
+	v.ambiguous()
 	return v
 }
 
@@ -122,18 +123,21 @@ func (v *view) networkName(ls string) string {
 	return ls
 }
 
-// portName is what a person would call the port, and its name in OVN, which is how it is found. The first was written
-// by a tenant: what a terminal could take for an order is written out.
+// portName is what a person would call the port, and its name in OVN, which is how it is found.
 func (v *view) portName(port string) string {
 	row := v.ports[port]
 	if row == nil || row.PortName == "" || row.PortName == port {
 		return port
 	}
-	name := row.PortName
-	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		name = strconv.Quote(name)
+	return printable(row.PortName) + " (" + port + ")"
+}
+
+// printable is text that a tenant may have written, without what a terminal could take for an order.
+func printable(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
 	}
-	return name + " (" + port + ")"
+	return text
 }
 
 // routerName is what a person would call the router.

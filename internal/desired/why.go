@@ -25,7 +25,7 @@ func Whys(in Input, c config.Node, addrs ...netip.Addr) map[netip.Addr]model.Dec
 			Evidence: model.Unexplained, Text: "no row of the database has this address"}
 	}
 	asked := func(a netip.Addr) bool { _, ok := best[a]; return ok }
-	_, decisions := settle(v.findingsOf(asked))
+	_, decisions := v.settle(v.findingsOf(asked))
 	for _, d := range decisions {
 		if before, ok := best[d.Address]; ok && nearness(d) < nearness(before) {
 			best[d.Address] = d

@@ -42,6 +42,20 @@ func TestBrokenFiles(t *testing.T) {
 		{"device name", "[DEFAULT]\nbgp_vrf = a b;c\nbgp_nic = sixteen-letters-\n", []string{
 			`1.conf:2: [DEFAULT] bgp_vrf = "a b;c": must be a device name: 1 to 15 of letters, digits, dot, underscore, hyphen`,
 			`1.conf:3: [DEFAULT] bgp_nic = "sixteen-letters-": must be a device name: 1 to 15 of letters, digits, dot, underscore, hyphen`}},
+		{"CIDR", "[policy]\nallow_cidrs = 203.0.113.0/24,203.0.113.0/33\ndeny_cidrs = 203.0.113.1/24\n", []string{
+			`1.conf:2: [policy] allow_cidrs = "203.0.113.0/24,203.0.113.0/33": must be ` + cidrsAllowed,
+			`1.conf:3: [policy] deny_cidrs = "203.0.113.1/24": must be ` + cidrsAllowed}},
+		{"mapped CIDR", "[policy]\nallow_cidrs = ::ffff:203.0.113.0/120\n", []string{
+			`1.conf:2: [policy] allow_cidrs = "::ffff:203.0.113.0/120": must be ` + cidrsAllowed}},
+		{"external_ids", "[policy]\nallow_external_ids = =a\ndeny_external_ids = a b=c\n", []string{
+			`1.conf:2: [policy] allow_external_ids = "=a": must be external_ids with commas between, each key or key=value`,
+			`1.conf:3: [policy] deny_external_ids = "a b=c": must be external_ids with commas between, each key or key=value`}},
+		{"tags", "[policy]\nallow_tags = a b\nallow_tag = c\n", []string{
+			`1.conf:2: [policy] allow_tags = "a b": must be words with commas between`,
+			`1.conf:3: [policy] allow_tag: no such option`}},
+		{"network", "[policy]\ndeny_networks = a\x1b[31m\n", []string{
+			"1.conf:2: [policy] deny_networks = \"a\\x1b[31m\": must be networks with commas between, each by its Neutron UUID, " +
+				"the name of its row in OVN or the name that people gave it; a name with a comma in it is quoted"}},
 		{"one name for two devices", "[DEFAULT]\nbgp_nic = bgp-vrf\n", []string{
 			`1.conf:2: [DEFAULT] bgp_nic = "bgp-vrf": must differ from bgp_vrf`}},
 		{"connection", "[DEFAULT]\novsdb_connection = /run/openvswitch/db.sock\n[ovn]\novn_nb_connection = ssl:ovn\n" +

@@ -160,6 +160,43 @@ func TestDeployedFile(t *testing.T) {
 	}
 }
 
+func TestPolicy(t *testing.T) {
+	got, err := load(true, `[DEFAULT]
+driver = nb_ovn_bgp_driver
+[policy]
+allow_cidrs = 203.0.113.0/24, 2001:db8::/32,
+    198.51.100.7
+deny_cidrs = 203.0.113.128/25
+allow_networks = public,"a, b",3A626C4E-be0f-4d79-bb56-6c77a01a18cf
+deny_routers = neutron-fea3f9e1-c021-407e-8bda-e5e1a30de198
+allow_external_ids = owner, zone=a=b, empty=
+deny_tags = hidden,secret
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefix := netip.MustParsePrefix
+	want := defaults()
+	want.Node.Driver = config.DriverNB
+	want.Node.Policy = config.Policy{
+		CIDRs: config.Lists[netip.Prefix]{
+			Allow: []netip.Prefix{prefix("203.0.113.0/24"), prefix("2001:db8::/32"), prefix("198.51.100.7/32")},
+			Deny:  []netip.Prefix{prefix("203.0.113.128/25")}},
+		Networks: config.Lists[config.Name]{Allow: []config.Name{"public", "a, b", "3A626C4E-be0f-4d79-bb56-6c77a01a18cf"}},
+		Routers:  config.Lists[config.Name]{Deny: []config.Name{"neutron-fea3f9e1-c021-407e-8bda-e5e1a30de198"}},
+		ExternalIDs: config.Lists[config.Label]{Allow: []config.Label{{Key: "owner", AnyValue: true},
+			{Key: "zone", Value: "a=b"}, {Key: "empty"}}},
+		Tags: config.Lists[config.Tag]{Deny: []config.Tag{"hidden", "secret"}},
+	}
+	if d := diffSettings(want, got.Settings); d != "" {
+		t.Errorf("settings (-want +got):\n%s", d)
+	}
+	labels := got.Settings.Node.Policy.Labels()
+	if d := cmp.Diff([]string{"empty", "ovnbgp-tags", "owner", "zone"}, labels); d != "" {
+		t.Errorf("labels (-want +got):\n%s", d)
+	}
+}
+
 func TestWhatCounts(t *testing.T) {
 	driver := func(r Result) string { return string(r.Settings.Node.Driver) }
 	vrf := func(r Result) string { return r.Settings.Node.VRF }

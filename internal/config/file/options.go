@@ -43,6 +43,7 @@ func groups() []group {
 		{Name: "local_ovn_cluster", Help: "The second, node-local OVN of exposing_method = ovn."},
 		{Name: "bgp", Ours: true, Help: "Who speaks BGP."},
 		{Name: "safety", Ours: true, Help: "What keeps a broken database from emptying the fabric."},
+		{Name: "policy", Ours: true, Help: policyHelp},
 		{Name: "paths", Ours: true, Help: "Where the agent meets others."},
 		{Name: "log", Ours: true, Help: "The log, on standard error."},
 		{Name: "metrics", Ours: true, Help: "Prometheus."},
@@ -54,7 +55,7 @@ func options() []option {
 	var all []option
 	for _, part := range [][]option{
 		driverOptions(), tenantOptions(), vrfOptions(), evpnOptions(), switchOptions(), agentOptions(),
-		centralOptions(), localClusterOptions(), bgpOptions(), safetyOptions(), pathOptions(), logOptions(),
+		centralOptions(), localClusterOptions(), bgpOptions(), safetyOptions(), policyOptions(), pathOptions(), logOptions(),
 	} {
 		all = append(all, part...)
 	}

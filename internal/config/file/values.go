@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"ovnbgp/internal/config"
 )
@@ -166,6 +167,49 @@ func prefixes(at field[[]netip.Prefix]) kind {
 			p, err := netip.ParsePrefix(text)
 			return p.Masked(), err == nil
 		})
+}
+
+// cidrs are prefixes to compare addresses with. Bits behind the length are a slip of the pen that would select
+// another range than was meant, or than a reader believes.
+func cidrs(at field[[]netip.Prefix]) kind {
+	return listOf("list of prefixes", cidrsAllowed, at, func(text string) (netip.Prefix, bool) {
+		if a, ok := parseAddress(text); ok {
+			return netip.PrefixFrom(a, a.BitLen()), !a.Is4In6()
+		}
+		p, err := netip.ParsePrefix(text)
+		return p, err == nil && p == p.Masked() && !p.Addr().Is4In6()
+	})
+}
+
+const cidrsAllowed = "prefixes such as 192.0.2.0/24 or addresses, with commas between, no bit set behind a prefix's length"
+
+// names are what rows are called. People give rows names with spaces and commas.
+func names(rows string, at field[[]config.Name]) kind {
+	allowed := rows + " with commas between, each by its Neutron UUID, the name of its row in OVN or the name that people " +
+		"gave it; a name with a comma in it is quoted"
+	return listOf("list of "+rows, allowed, at, func(text string) (config.Name, bool) {
+		return config.Name(text), isPrintable(text)
+	})
+}
+
+func tags(at field[[]config.Tag]) kind {
+	return listOf("list of tags", "words with commas between", at, func(text string) (config.Tag, bool) {
+		return config.Tag(text), isPrintable(text) && !strings.ContainsFunc(text, unicode.IsSpace)
+	})
+}
+
+func externalIDs(at field[[]config.Label]) kind {
+	return listOf("list of external_ids", "external_ids with commas between, each key or key=value", at,
+		func(text string) (config.Label, bool) {
+			key, value, given := strings.Cut(text, "=")
+			key = strings.TrimSpace(key)
+			return config.Label{Key: key, Value: strings.TrimSpace(value), AnyValue: !given},
+				key != "" && isPrintable(text) && !strings.ContainsFunc(key, unicode.IsSpace)
+		})
+}
+
+func isPrintable(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 func addrPort(at field[netip.AddrPort]) kind {
