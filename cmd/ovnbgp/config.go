@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -56,12 +57,17 @@ func newConfigCheckCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Read a configuration and say what is wrong with it",
 		Long: `Read a configuration as the agent would and say what is wrong with it: mistakes are refused, options
-nobody knows are warned about, and what is not built yet is named.
+nobody knows are warned about, and what is not built yet is named. A file may be /dev/stdin, or what the
+shell makes of <(command).
 
 Exit codes: 0 the agent would start, 1 it would not.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			result, err := file.Load(o.sourcesOrDefault(), strict)
+			sources := slices.Clone(o.sourcesOrDefault())
+			for i := range sources {
+				sources[i].Pipe = true
+			}
+			result, err := file.Load(sources, strict)
 			if err != nil {
 				return err
 			}

@@ -19,6 +19,9 @@ import (
 type Source struct {
 	Path string
 	Dir  bool
+	// Pipe lets the path be a pipe that this process has been handed: /dev/stdin, /dev/fd/63. It is for those who read
+	// once; who reads again at a reload would find nothing.
+	Pipe bool
 }
 
 // Result is what the files say.
@@ -39,7 +42,7 @@ func Load(sources []Source, strict bool) (Result, error) {
 	var l loader
 	for _, source := range sources {
 		for _, path := range l.files(source) {
-			l.file(path)
+			l.file(path, source.Pipe)
 		}
 	}
 	return l.result(strict)
@@ -70,13 +73,35 @@ func (l *loader) files(source Source) []string {
 	return paths
 }
 
-func (l *loader) file(path string) {
-	text, err := os.ReadFile(path)
+func (l *loader) file(path string, pipe bool) {
+	text, err := readFile(path, pipe)
 	if err != nil {
 		l.problems = append(l.problems, Problem{File: path, Text: "cannot be read: " + cause(err)})
 		return
 	}
 	l.text(path, string(text))
+}
+
+// readFile reads a regular file, or a pipe where that is asked for. Any other pipe would keep us waiting for somebody to
+// write to it, and a device for ever.
+func readFile(path string, pipe bool) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.Mode().IsRegular() || info.IsDir(): // which cannot be read, and says so
+	case info.Mode()&fs.ModeNamedPipe != 0 && isHanded(path) && pipe:
+	case info.Mode()&fs.ModeNamedPipe != 0 && isHanded(path):
+		return nil, errors.New("it is a pipe, which can be read only once, and an agent reads its files again")
+	default:
+		return nil, errors.New("it is not a regular file")
+	}
+	return os.ReadFile(path)
+}
+
+// isHanded tells whether a path names a file that this process has open already.
+func isHanded(path string) bool {
+	return path == "/dev/stdin" || strings.HasPrefix(path, "/dev/fd/") || strings.HasPrefix(path, "/proc/self/fd/")
 }
 
 func (l *loader) text(path, text string) {

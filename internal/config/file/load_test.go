@@ -1,10 +1,12 @@
 package file
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -281,5 +283,43 @@ func TestSources(t *testing.T) {
 		": cannot be read: is a directory\n" + single.Path + ": cannot be read: not a directory"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %v", err, want)
+	}
+}
+
+// What never ends, or waits for a writer, is refused; a pipe that was handed over is read by who reads it once.
+func TestNotARegularFile(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo.conf")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{fifo, "/dev/zero"} {
+		for _, pipe := range []bool{false, true} {
+			_, err := Load([]Source{{Path: path, Pipe: pipe}}, false)
+			if want := path + ": cannot be read: it is not a regular file"; err == nil || err.Error() != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		}
+	}
+	handed := func(pipe bool) error {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if _, err := w.WriteString("[DEFAULT]\nbgp_AS = 65001\n"); err != nil {
+			t.Fatal(err)
+		}
+		w.Close()
+		got, err := Load([]Source{{Path: fmt.Sprintf("/dev/fd/%d", r.Fd()), Pipe: pipe}}, false)
+		if err == nil && got.Settings.Node.AS != 65001 {
+			t.Errorf("AS %d", got.Settings.Node.AS)
+		}
+		return err
+	}
+	if err := handed(true); err != nil {
+		t.Error(err)
+	}
+	if err := handed(false); err == nil || !strings.Contains(err.Error(), "it is a pipe, which can be read only once") {
+		t.Errorf("a pipe for an agent: %v", err)
 	}
 }
