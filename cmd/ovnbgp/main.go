@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -101,5 +102,21 @@ Exit codes: 0 ok, 1 error, 2 differences or degraded.`,
 		newLabCommand(),
 		newManCommand(),
 	)
+	tellExitCodes(root)
 	return root
 }
+
+// tellExitCodes ends each command's help with its exit codes: those of a command that has no more than all have.
+func tellExitCodes(cmd *cobra.Command) {
+	if cmd.Long == "" {
+		cmd.Long = cmd.Short + "."
+	}
+	if !strings.Contains(cmd.Long, exitCodesTitle) {
+		cmd.Long += "\n\n" + exitCodesTitle + "0 ok, 1 error."
+	}
+	for _, sub := range cmd.Commands() {
+		tellExitCodes(sub)
+	}
+}
+
+const exitCodesTitle = "Exit codes: "
