@@ -64,6 +64,7 @@ func planOf(cmd *cobra.Command, ask askOptions, conf configOptions, from string)
 	if err != nil {
 		return plan.Preview{}, err
 	}
+	options.Progress = func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), text) }
 	if from == "" {
 		return agent.Plan(cmd.Context(), options)
 	}

@@ -30,6 +30,8 @@ type Options struct {
 	Reloads <-chan os.Signal
 	Version string
 	Log     *slog.Logger
+	// Progress is told what a command without an agent waits for, when it waits for long; nil: nobody is.
+	Progress func(text string)
 }
 
 // Agent is a running agent. It answers the local server.

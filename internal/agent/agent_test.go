@@ -183,3 +183,23 @@ func TestAnotherVRFIsRefused(t *testing.T) {
 		return err == nil && lock.Release() == nil
 	})
 }
+
+// A plan without an agent says what it waits for, and what to do when it has waited in vain.
+func TestPlanTellsWhatItWaitsFor(t *testing.T) {
+	w := newWorld(t, "")
+	w.central.Stop(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var told []string
+	w.options.Progress = func(text string) {
+		told = append(told, text)
+		cancel() // as the time does
+	}
+	_, err := Plan(ctx, w.options)
+	if len(told) != 1 || !strings.Contains(told[0], "waiting for the databases, for 30s at most: not in sync: ") {
+		t.Errorf("told %q", told)
+	}
+	if err == nil || !strings.Contains(err.Error(), "ovn_nb_connection") {
+		t.Errorf("the error is %v", err)
+	}
+	w.central.Run(t)
+}

@@ -17,8 +17,11 @@ import (
 	"ovnbgp/internal/plan"
 )
 
-// patience is how long a command without an agent waits for the databases.
-const patience = 30 * time.Second
+// patience is how long a command without an agent waits for the databases, and silence how long it says nothing of it.
+const (
+	patience = 30 * time.Second
+	silence  = 2 * time.Second
+)
 
 // Plan runs one round without an agent: read only, and without the node's lock.
 func Plan(ctx context.Context, o Options) (plan.Preview, error) {
@@ -28,7 +31,7 @@ func Plan(ctx context.Context, o Options) (plan.Preview, error) {
 	}
 	var preview plan.Preview
 	err = withNode(ctx, settings, o, func(ctx context.Context, n *node) error {
-		if err := n.waitInSync(ctx); err != nil {
+		if err := n.waitInSync(ctx, o.Progress); err != nil {
 			return err
 		}
 		preview, err = n.planOnce(ctx, settings, o)
@@ -81,8 +84,10 @@ func withNode(ctx context.Context, s config.Settings, o Options, use func(contex
 	return errors.Join(err, n.close())
 }
 
-// waitInSync waits until the databases have been read.
-func (n *node) waitInSync(ctx context.Context) error {
+// waitInSync waits until the databases have been read, and tells what it waits for when that takes long.
+func (n *node) waitInSync(ctx context.Context, progress func(string)) error {
+	quiet := time.NewTimer(silence)
+	defer quiet.Stop()
 	for {
 		_, err := n.source.Snapshot(ctx)
 		if !errors.Is(err, model.ErrNotInSync) {
@@ -90,7 +95,12 @@ func (n *node) waitInSync(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return err
+			return fmt.Errorf("the databases could not be read: %w; see that they run and that ovsdb_connection and "+
+				"ovn_nb_connection name them", err)
+		case <-quiet.C:
+			if progress != nil {
+				progress(fmt.Sprintf("waiting for the databases, for %s at most: %v", patience, err))
+			}
 		case <-n.source.Pokes():
 		}
 	}
