@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -41,6 +42,7 @@ type Agent struct {
 	wired   config.Settings // those of the start; what decisions depend on may have changed since: see inputSource
 	node    *node
 	loop    *reconcile.Loop[roundInput, model.Node]
+	reloads reloads
 }
 
 // Run runs an agent until the context ends. It withdraws nothing then: everything stays as it is, and the next start
@@ -56,6 +58,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer lock.Release() //nolint:errcheck // the kernel drops it in any case
 	a := &Agent{options: o, log: o.Log, wired: settings}
+	a.reloads.accepted(time.Now())
 
 	registry := prometheus.NewRegistry()
 	set := metrics.New(registry, o.Version)
@@ -133,6 +136,6 @@ func (a *Agent) serveMetrics(ctx context.Context, registry *prometheus.Registry)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	mux.Handle("GET /", healthHandler(a.loop.Status))
+	mux.Handle("GET /", healthHandler(a.report))
 	return api.Serve(ctx, listener, mux)
 }

@@ -137,7 +137,7 @@ func TestNotReadyWithoutDatabase(t *testing.T) {
 
 func TestReload(t *testing.T) {
 	w := newWorld(t, "")
-	w.start(t)
+	client := w.start(t)
 	steps := []struct{ name, paths, says string }{
 		{"wrong", "[DEFAULT]\nbgp_AS = x\n", "not accepted, the old one stays in force"},
 		{"not built", "[DEFAULT]\nexposing_method = vrf\n", "not accepted"},
@@ -155,6 +155,14 @@ func TestReload(t *testing.T) {
 		}
 		if strings.Contains(said, "next start") != strings.Contains(step.says, "next start") {
 			t.Errorf("%s: said %q", step.name, said)
+		}
+		report, err := client.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := strings.Contains(said, "not accepted")
+		if (report.Refused != nil) != refused || strings.Contains(report.Text, "is refused, the old one is in force") != refused {
+			t.Errorf("%s: the status says %q, %+v", step.name, report.Text, report.Refused)
 		}
 	}
 	if err := os.Remove(w.config); err != nil {

@@ -13,8 +13,16 @@ import (
 	"ovnbgp/internal/status"
 )
 
-// Status is the report of the last round.
-func (a *Agent) Status(context.Context) (status.Report, error) { return a.loop.Status(), nil }
+// Status is the report of the last round, and what came of the last reload.
+func (a *Agent) Status(context.Context) (status.Report, error) { return a.report(), nil }
+
+func (a *Agent) report() status.Report {
+	report := a.loop.Status()
+	if report.Refused = a.reloads.refused(); report.Refused != nil {
+		report.Judge()
+	}
+	return report
+}
 
 // Plan is what a round would do now.
 func (a *Agent) Plan(ctx context.Context) (plan.Preview, error) { return a.loop.Plan(ctx) }

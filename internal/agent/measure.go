@@ -29,7 +29,8 @@ func countObjects(n model.Node) []status.Count {
 
 // readings are what the metrics ask for at each scrape.
 func (a *Agent) readings() metrics.Readings {
-	r := metrics.Readings{Ready: a.loop.Status().Ready, Writes: a.node.writes.bySubsystem()}
+	r := metrics.Readings{Ready: a.loop.Status().Ready, Writes: a.node.writes.bySubsystem(),
+		ConfigGood: a.reloads.refused() == nil, ConfigRead: a.reloads.lastGood()}
 	for _, s := range a.node.ovn.Status() {
 		r.Databases = append(r.Databases, metrics.Database{Name: s.Database, Connected: s.InSync, Connects: s.Connects,
 			Updates: s.Updates, Rows: s.Rows})

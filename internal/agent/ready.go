@@ -14,7 +14,7 @@ func (a *Agent) reportReady(ctx context.Context) error {
 	var last status.Report
 	told := false
 	for {
-		report := a.loop.Status()
+		report := a.report()
 		state := ""
 		if report.Synced && !told {
 			told, state = true, "READY=1\n"

@@ -6,8 +6,11 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
+	"sync"
+	"time"
 
 	"ovnbgp/internal/config"
+	"ovnbgp/internal/status"
 )
 
 // reload reads the configuration again. What decisions depend on takes effect at once; what was wired at start is
@@ -22,6 +25,7 @@ func (a *Agent) reload() {
 		err = sameUnderlay(a.wired.Node, result.Settings.Node)
 	}
 	if err != nil {
+		a.reloads.refuse(err, time.Now())
 		log.Error("configuration not accepted, the old one stays in force", slog.Any("err", err))
 		return
 	}
@@ -31,8 +35,45 @@ func (a *Agent) reload() {
 	if names := needRestart(a.wired, result.Settings); len(names) > 0 {
 		log.Warn("changed settings take effect at the next start", slog.String("object", strings.Join(names, ", ")))
 	}
+	a.reloads.accepted(time.Now())
 	log.Info("configuration read")
 	a.node.source.reconfigure(result.Settings.Node)
+}
+
+// reloads remembers what came of reading the configuration, for those who ask.
+type reloads struct {
+	mu   sync.Mutex
+	good time.Time       // when one was accepted last
+	bad  *status.Refused // nil while the one read last is in force
+}
+
+func (r *reloads) accepted(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.good, r.bad = now.UTC(), nil
+}
+
+// refuse notes why a configuration was not accepted. It is refused since the first that was not, whatever came after.
+func (r *reloads) refuse(err error, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	since := now.UTC()
+	if r.bad != nil {
+		since = r.bad.Since
+	}
+	r.bad = &status.Refused{Since: since, Problems: strings.Split(err.Error(), "\n")}
+}
+
+func (r *reloads) refused() *status.Refused {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.bad
+}
+
+func (r *reloads) lastGood() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.good
 }
 
 // sameUnderlay refuses what cannot be changed under a running agent: the names by which its objects are known.

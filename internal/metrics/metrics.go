@@ -14,6 +14,9 @@ const (
 	BuildInfo = "ovnbgp_build_info"
 	Ready     = "ovnbgp_ready"
 
+	ConfigGood = "ovnbgp_config_last_reload_successful"
+	ConfigRead = "ovnbgp_config_last_reload_success_timestamp_seconds"
+
 	ReconcileDuration    = "ovnbgp_reconcile_duration_seconds"
 	ReconcileTotal       = "ovnbgp_reconcile_total"
 	ReconcileLastSuccess = "ovnbgp_reconcile_last_success_timestamp_seconds"

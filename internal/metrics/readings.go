@@ -1,12 +1,19 @@
 package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Readings are what others count for themselves, and is looked at when somebody asks.
 type Readings struct {
 	Ready     bool
 	Databases []Database
 	Writes    map[string]uint64 // by subsystem
+	// ConfigGood tells whether the configuration that was read last is in force, ConfigRead when one was accepted last.
+	ConfigGood bool
+	ConfigRead time.Time
 }
 
 // Database is how a database's connection fares.
@@ -21,6 +28,7 @@ type Database struct {
 type readings struct {
 	read                                                func() Readings
 	ready, connected, connects, updates, rows, writings *prometheus.Desc
+	configGood, configRead                              *prometheus.Desc
 }
 
 // RegisterReadings has a registry ask for readings at every scrape.
@@ -29,19 +37,22 @@ func RegisterReadings(registry prometheus.Registerer, read func() Readings) {
 		return prometheus.NewDesc(name, help, labels, nil)
 	}
 	registry.MustRegister(&readings{
-		read:      read,
-		ready:     describe(Ready, "Whether a full round has worked and the sources are in sync."),
-		connected: describe(OVSDBConnected, "Whether the database is connected and read.", "db"),
-		connects:  describe(OVSDBConnects, "Times the database was connected and read.", "db"),
-		updates:   describe(OVSDBUpdates, "Updates received.", "db"),
-		rows:      describe(OVSDBRows, "Rows held.", "db"),
-		writings:  describe(Writes, "Messages sent that change something, at the agent's own sockets.", "subsystem"),
+		read:       read,
+		ready:      describe(Ready, "Whether a full round has worked and the sources are in sync."),
+		configGood: describe(ConfigGood, "Whether the configuration that was read last is in force."),
+		configRead: describe(ConfigRead, "When a configuration was put in force last."),
+		connected:  describe(OVSDBConnected, "Whether the database is connected and read.", "db"),
+		connects:   describe(OVSDBConnects, "Times the database was connected and read.", "db"),
+		updates:    describe(OVSDBUpdates, "Updates received.", "db"),
+		rows:       describe(OVSDBRows, "Rows held.", "db"),
+		writings:   describe(Writes, "Messages sent that change something, at the agent's own sockets.", "subsystem"),
 	})
 }
 
 // Describe implements prometheus.Collector.
 func (r *readings) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{r.ready, r.connected, r.connects, r.updates, r.rows, r.writings} {
+	for _, d := range []*prometheus.Desc{r.ready, r.connected, r.connects, r.updates, r.rows, r.writings, r.configGood,
+		r.configRead} {
 		out <- d
 	}
 }
@@ -56,6 +67,10 @@ func (r *readings) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
 	gauge(r.ready, boolean(now.Ready))
+	gauge(r.configGood, boolean(now.ConfigGood))
+	if !now.ConfigRead.IsZero() {
+		gauge(r.configRead, float64(now.ConfigRead.UnixMilli())/1000)
+	}
 	for _, db := range now.Databases {
 		gauge(r.connected, boolean(db.Connected), db.Name)
 		gauge(r.rows, float64(db.Rows), db.Name)

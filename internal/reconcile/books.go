@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type books struct {
 	source   status.Source
 	heldHash string
 	warned   bool // of a source that is not in sync
+	remarks  map[status.Remark]bool
 }
 
 // startup is how long a source may take to come in sync before that is worth a word in the log.
@@ -203,6 +205,9 @@ func (b *books) round(r status.Round, seconds time.Duration) {
 const (
 	maxRounds   = 10
 	maxTroubles = 100
+	maxRemarks  = 100
+	// maxWarnings bounds how many remarks one round tells the log: a database full of bad values is one fault.
+	maxWarnings = 20
 )
 
 // youngest returns since when the latest trouble is one; the zero time when there is none.
@@ -250,6 +255,33 @@ func (b *books) troubled(subsystem, kind string) int {
 		}
 	}
 	return n
+}
+
+// remark tells the log of decisions about rows and settings that were not there before, and returns all of them,
+// bounded, and how many more there are.
+func (b *books) remark(decisions []model.Decision) (list []status.Remark, more int) {
+	now := map[status.Remark]bool{}
+	fresh := 0
+	for _, d := range decisions {
+		m := status.Remark{Reason: d.Reason, Row: d.Row, Text: d.Text, Fix: d.Fix}
+		if d.Address.IsValid() || now[m] {
+			continue
+		}
+		now[m] = true
+		list = append(list, m)
+		if b.remarks[m] {
+			continue
+		}
+		if fresh++; fresh <= maxWarnings {
+			b.log.Warn("remark", "object", m.Row, "why", m.Text)
+		}
+	}
+	if fresh > maxWarnings {
+		b.log.Warn("more remarks than are told here", "why", fmt.Sprintf("status has %d more", fresh-maxWarnings))
+	}
+	b.remarks = now
+	more = max(0, len(list)-maxRemarks)
+	return list[:len(list)-more], more
 }
 
 // kindOf returns an object's kind, the first word of its name.

@@ -50,6 +50,7 @@ func (r *round[I, S]) makeReport() status.Report {
 		Rounds: append([]status.Round(nil), r.books.rounds...), LastGood: r.books.lastGood,
 		Wanted: old.Wanted, Announced: old.Announced, Decisions: old.Decisions, Counts: old.Counts,
 		Withheld: old.Withheld, Held: old.Held, Subsystems: old.Subsystems,
+		Remarks: old.Remarks, MoreRemarks: old.MoreRemarks,
 	}
 	if !r.hasWant {
 		report.Troubles, report.MoreTroubles = old.Troubles, old.MoreTroubles
@@ -59,6 +60,7 @@ func (r *round[I, S]) makeReport() status.Report {
 	report.Wanted, report.Announced = len(r.wanted), announced.sorted()
 	report.Withheld, report.Held = r.withheld.sorted(), r.guard.report()
 	report.Decisions = reasons(r.decisions)
+	report.Remarks, report.MoreRemarks = r.books.remark(r.decisions)
 	report.Troubles, report.MoreTroubles = r.books.objects()
 	report.Subsystems = r.subsystems()
 	report.Counts = nil

@@ -42,7 +42,13 @@ type Report struct {
 
 	Decisions []ReasonCount `json:"decisions,omitempty"`
 	Counts    []Count       `json:"counts,omitempty"`
-	Troubles  []Object      `json:"troubles,omitempty"`
+	// Remarks are about rows and settings that are not as they should be and concern no single address.
+	Remarks []Remark `json:"remarks,omitempty"`
+	// MoreRemarks counts those that Remarks leaves out.
+	MoreRemarks int `json:"moreRemarks,omitempty"`
+	// Refused is set while the configuration that was read last is not in force.
+	Refused  *Refused `json:"refused,omitempty"`
+	Troubles []Object `json:"troubles,omitempty"`
 	// MoreTroubles counts those that Troubles leaves out.
 	MoreTroubles int `json:"moreTroubles,omitempty"`
 
@@ -120,6 +126,22 @@ type ReasonCount struct {
 	Verdict model.Verdict `json:"verdict"`
 	Reason  string        `json:"reason"`
 	Count   int           `json:"count"`
+}
+
+// Remark is a decision about a row or a setting, and about no address: a value that cannot be understood, a bridge that
+// is mapped twice.
+type Remark struct {
+	Reason string `json:"reason"`
+	Row    string `json:"row"`
+	Text   string `json:"text"`
+	Fix    string `json:"fix,omitempty"`
+}
+
+// Refused is a changed configuration that was not accepted: the one before it stays in force.
+type Refused struct {
+	Since time.Time `json:"since"` // since when the agent runs on the old one
+	// Problems name file, line, option, value and what is allowed, one each.
+	Problems []string `json:"problems"`
 }
 
 // Round is one run of the loop.

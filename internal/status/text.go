@@ -24,6 +24,8 @@ func (r *Report) Judge() {
 		r.Verdict, r.Text = Stopped, "nothing is decided anew, what was wanted last is kept: "+r.Source.Err
 	case r.Held != nil:
 		r.Verdict, r.Text = Degraded, count+"; "+HeldText(r.Held)
+	case r.Refused != nil:
+		r.Verdict, r.Text = Degraded, count+"; a changed configuration is refused, the old one is in force"
 	case len(r.Troubles) > 0:
 		r.Verdict, r.Text = Degraded, fmt.Sprintf("%s, %s in trouble", count, objects(len(r.Troubles)+r.MoreTroubles))
 	case len(r.Rounds) > 0 && r.Rounds[0].Result != "ok":
@@ -73,6 +75,7 @@ func HeldText(h *Held) string {
 // Bounds of one screen; `-o json` has everything.
 const (
 	screenTroubles = 12
+	screenRemarks  = 10
 	screenRounds   = 3
 )
 
@@ -82,6 +85,9 @@ func Write(w io.Writer, r Report) error {
 	fmt.Fprintf(&out, "%s: %s\n", r.Verdict, r.Text)
 	if r.Held != nil {
 		writeHeld(&out, r)
+	}
+	if r.Refused != nil {
+		writeRefused(&out, r)
 	}
 	out.WriteString("\n")
 	table(&out, func(t *bytes.Buffer) {
@@ -96,6 +102,7 @@ func Write(w io.Writer, r Report) error {
 	})
 	writeSubsystems(&out, r)
 	writeDecisions(&out, r)
+	writeRemarks(&out, r)
 	writeTroubles(&out, r)
 	writeRounds(&out, r)
 	_, err := w.Write(out.Bytes())
@@ -121,6 +128,16 @@ func writeHeld(out *bytes.Buffer, r Report) {
 		fmt.Fprintf(out, "  %s  %s  %s\n", k.Key, k.Class, k.Text)
 	}
 	if more := len(r.Held.Keys) - screenTroubles; more > 0 {
+		fmt.Fprintf(out, "  and %d more\n", more)
+	}
+}
+
+func writeRefused(out *bytes.Buffer, r Report) {
+	fmt.Fprintf(out, "  configuration refused %s, the one before it is in force:\n", ago(r.Time, r.Refused.Since))
+	for _, p := range r.Refused.Problems[:min(len(r.Refused.Problems), screenTroubles)] {
+		fmt.Fprintf(out, "  %s\n", p)
+	}
+	if more := len(r.Refused.Problems) - screenTroubles; more > 0 {
 		fmt.Fprintf(out, "  and %d more\n", more)
 	}
 }
@@ -189,6 +206,23 @@ func writeDecisions(out *bytes.Buffer, r Report) {
 			fmt.Fprintf(t, "%s\t%s\t%d\n", d.Verdict, d.Reason, d.Count)
 		}
 	})
+}
+
+func writeRemarks(out *bytes.Buffer, r Report) {
+	if len(r.Remarks) == 0 {
+		return
+	}
+	out.WriteString("\n")
+	shown := r.Remarks[:min(len(r.Remarks), screenRemarks)]
+	table(out, func(t *bytes.Buffer) {
+		fmt.Fprintln(t, "REMARK\tON\tTEXT")
+		for _, m := range shown {
+			fmt.Fprintf(t, "%s\t%s\t%s\n", m.Reason, m.Row, m.Text)
+		}
+	})
+	if more := len(r.Remarks) - len(shown) + r.MoreRemarks; more > 0 {
+		fmt.Fprintf(out, "and %d more\n", more)
+	}
 }
 
 func writeTroubles(out *bytes.Buffer, r Report) {

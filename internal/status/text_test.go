@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -60,6 +61,19 @@ func reports() map[string]Report {
 	r = healthy()
 	r.Source = Source{Since: at(90), Err: "nb: not in sync", Database: "5f1c"}
 	list["gate"] = r
+
+	r = healthy()
+	for i := range 11 {
+		r.Remarks = append(r.Remarks, Remark{Reason: "bad-value", Row: fmt.Sprintf("NAT %04d", i),
+			Text: `external_ip of NAT has a value that cannot be understood, "x": not an IP address`, Fix: "correct the value"})
+	}
+	r.MoreRemarks = 5
+	list["remarks"] = r
+
+	r = healthy()
+	r.Refused = &Refused{Since: at(50), Problems: []string{
+		`/etc/ovn-bgp-agent/bgp-agent.conf:7: [DEFAULT] bgp_AS = "many": must be an AS number`}}
+	list["refused"] = r
 
 	list["starting"] = Report{Time: at(1), Source: Source{Since: at(0), Err: "nb: not in sync"},
 		Rounds: []Round{{At: at(0), Triggers: []string{"start"}, Result: "gate-closed"}}}
