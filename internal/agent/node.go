@@ -133,20 +133,18 @@ func (n *node) acceptDatabase(ctx context.Context, id string) error {
 
 // evidence asks the snapshot, which holds the whole database, about keys.
 func evidence(in roundInput, keys []string) map[string]model.Decision {
-	byAddress := map[netip.Addr]string{}
-	var addresses []netip.Addr
+	var prefixes []netip.Prefix
 	for _, key := range keys {
 		_, text, _ := strings.Cut(key, " ")
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
 			continue // no address of ours; the guard takes what is left out as in no row
 		}
-		byAddress[prefix.Addr()] = key
-		addresses = append(addresses, prefix.Addr())
+		prefixes = append(prefixes, prefix)
 	}
 	found := map[string]model.Decision{}
-	for address, d := range desired.Whys(in.Input, in.Config, addresses...) {
-		found[byAddress[address]] = d
+	for prefix, d := range desired.Whys(in.Input, in.Config, prefixes...) {
+		found[model.Key(in.Config.VRF, prefix)] = d
 	}
 	return found
 }

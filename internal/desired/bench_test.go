@@ -50,9 +50,9 @@ func BenchmarkNode(b *testing.B) {
 
 func BenchmarkWhys(b *testing.B) {
 	in := bigCloud(50000, 1000)
-	var addrs []netip.Addr
+	var addrs []netip.Prefix
 	for _, p := range in.OVN.Ports[1:1001] {
-		addrs = append(addrs, p.Addresses...)
+		addrs = append(addrs, hostPrefix(p.Addresses[0]))
 	}
 	for b.Loop() {
 		Whys(in, defaults(), addrs...)

@@ -10,25 +10,29 @@ import (
 	"ovnbgp/internal/ovn"
 )
 
-// finding is what one row means for one address: the decision and, where it is to be announced here, what it takes
-// to carry it.
+// finding is what one row means for one address, or for one subnet: the decision and, where it is to be announced
+// here, what it takes to carry it.
 type finding struct {
 	model.Decision
-	rank rank
-	why  string // a few words for the announcement and what carries it
-	net  *network
-	mac  string       // "" leaves it to the kernel to ask
-	cidr netip.Prefix // the address's subnet; unset where the row does not say
+	prefix netip.Prefix // what would be announced: the address alone, or its subnet
+	rank   rank
+	why    string // a few words for the announcement and what carries it
+	net    *network
+	mac    string       // "" leaves it to the kernel to ask
+	cidr   netip.Prefix // the address's subnet on a provider network; unset where the row does not say
+	via    *subnet      // of what is on a tenant network: the subnet whose carriers carry it
+	part   bool         // announced as part of a subnet, and not by itself
 	subject
 }
 
-// rank orders the claims to one address: the lower wins.
+// rank orders the claims to one prefix: the lower wins.
 type rank int
 
 const (
 	rankGateway rank = iota
 	rankFloatingIP
 	rankPort
+	rankTenant
 	rankOther
 )
 
@@ -47,7 +51,7 @@ func (v *view) note(reason, row, text, fix string) {
 // at completes a decision with the address it is about and the row that proves it.
 func (v *view) at(a netip.Addr, row string, d model.Decision) finding {
 	d.Address, d.Key, d.Row = a, v.key(a), row
-	return finding{Decision: d, rank: rankOther}
+	return finding{Decision: d, prefix: hostPrefix(a), rank: rankOther}
 }
 
 // unfit says why an address of this kind is never announced: nil for ordinary ones.
@@ -68,22 +72,22 @@ func rowOf(table, uuid, kind, name string) string {
 	return table + " " + uuid + " (" + strings.TrimSpace(kind+" "+name) + ")"
 }
 
-// settle makes one decision of each finding that the policy lets pass or not, and of those that want the same address
+// settle makes one decision of each finding that the policy lets pass or not, and of those that want the same prefix
 // announced one winner: what they agree on is one announcement with several whys, and what they differ in is shown.
 func (v *view) settle(found []finding) (won []finding, decisions []model.Decision) {
 	v.permit(found)
 	slices.SortStableFunc(found, compareFindings)
 	won = make([]finding, 0, len(found))
 	decisions = make([]model.Decision, 0, len(found))
-	var last *finding // the winner of the address at hand
+	var last *finding // the winner of the prefix at hand
 	for i := range found {
 		f := found[i]
-		if f.Verdict == model.Announced {
+		if f.Verdict == model.Announced && !f.part {
 			switch {
-			case last == nil || last.Address != f.Address:
+			case last == nil || last.prefix != f.prefix:
 				won = append(won, f)
 				last = &won[len(won)-1]
-			case f.net == last.net && f.mac == last.mac:
+			case f.net == last.net && f.mac == last.mac && f.via == last.via:
 				won = append(won, f) // the same place for another reason
 				last = &won[len(won)-1]
 			default:
@@ -104,12 +108,12 @@ func overlap(f, winner finding) model.Decision {
 }
 
 func compareFindings(a, b finding) int {
-	return cmp.Or(a.Address.Compare(b.Address), cmp.Compare(a.rank, b.rank), cmp.Compare(a.Row, b.Row),
+	return cmp.Or(comparePrefixes(a.prefix, b.prefix), cmp.Compare(a.rank, b.rank), cmp.Compare(a.Row, b.Row),
 		cmp.Compare(a.mac, b.mac), cmp.Compare(a.Text, b.Text))
 }
 
 func compareDecisions(a, b model.Decision) int {
-	return cmp.Or(a.Address.Compare(b.Address), cmp.Compare(a.Verdict, b.Verdict), cmp.Compare(a.Row, b.Row),
+	return cmp.Or(a.Address.Compare(b.Address), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Verdict, b.Verdict), cmp.Compare(a.Row, b.Row),
 		cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Text, b.Text))
 }
 

@@ -133,9 +133,11 @@ func (v *view) inside(ls string) *model.Decision {
 	case ls == "":
 		return suppressed("no-network", "the row is on no logical switch", "")
 	}
-	return suppressed("tenant-network", fmt.Sprintf(
-		"%s is a tenant network: addresses of tenant networks are not announced by this release",
-		v.networkName(ls)), "")
+	if !v.exposesTenants() {
+		return v.unexposed(ls)
+	}
+	return suppressed("tenant-network", fmt.Sprintf("%s is a tenant network: gateways and floating IPs on it are behind "+
+		"another router, and are not announced", v.networkName(ls)), "")
 }
 
 // usable says whether this node can carry addresses of a logical switch; when not, why.

@@ -2,7 +2,6 @@ package desired
 
 import (
 	"slices"
-	"strings"
 
 	"ovnbgp/internal/config"
 	"ovnbgp/internal/model"
@@ -16,6 +15,7 @@ func Node(in Input, c config.Node) (model.Node, []model.Decision) {
 	found = append(found, v.localGateways()...)
 	found = append(found, v.localFloatingIPs()...)
 	found = append(found, v.localPorts()...)
+	found = append(found, v.localSubnets()...)
 	found = append(found, v.localBalancers()...)
 	won, decisions := v.settle(found)
 
@@ -59,11 +59,11 @@ func (b *builder) serves(kind placeKind, name string, family model.Family) []str
 	return slices.Clone(append([]string{}, b.keys[place{kind, name, family}]...))
 }
 
-// announce makes the announcements, one for each address, and notes what they need.
+// announce makes the announcements, one for each prefix, and notes what they need.
 func (b *builder) announce(won []finding) {
 	b.node.Announcements = make([]model.Announcement, 0, len(won))
 	for i, f := range won {
-		if i > 0 && won[i-1].Address == f.Address {
+		if i > 0 && won[i-1].prefix == f.prefix {
 			last := &b.node.Announcements[len(b.node.Announcements)-1]
 			if !slices.Contains(last.Whys, f.why) {
 				last.Whys = append(last.Whys, f.why)
@@ -72,7 +72,7 @@ func (b *builder) announce(won []finding) {
 		}
 		s := f.net.segment
 		b.node.Announcements = append(b.node.Announcements, model.Announcement{VRF: b.v.c.VRF,
-			Prefix: hostPrefix(f.Address), Device: s.device, Whys: []string{f.why}})
+			Prefix: f.prefix, Device: s.device, Whys: []string{f.why}})
 		for _, p := range []place{{onBridge, s.mapping.Bridge, 0}, {onDevice, s.device, 0},
 			{onLocalnet, s.localnet.Name, 0}, {onNode, "", 0}} {
 			for _, family := range []model.Family{0, model.FamilyOf(f.Address)} {
@@ -81,31 +81,6 @@ func (b *builder) announce(won []finding) {
 			}
 		}
 	}
-}
-
-// carry makes what brings packets for each announced address into its network.
-func (b *builder) carry(won []finding) {
-	b.node.Rules = make([]model.Rule, 0, len(won))
-	b.node.Routes = slices.Grow(b.node.Routes, len(won))
-	b.node.Neighbors = make([]model.Neighbor, 0, len(won))
-	announcement := -1
-	for i, f := range won {
-		if i > 0 && won[i-1].Address == f.Address {
-			continue
-		}
-		announcement++
-		s, prefix, serves := f.net.segment, hostPrefix(f.Address), []string{f.Key}
-		why := strings.Join(b.node.Announcements[announcement].Whys, "; ")
-		table := b.v.tables[s.mapping.Bridge]
-		b.node.Rules = append(b.node.Rules, model.Rule{Prefix: prefix, Table: table, Why: why, Serves: serves})
-		b.node.Routes = append(b.node.Routes, model.Route{Table: table, Prefix: prefix, Device: s.device, Why: why,
-			Serves: serves})
-		if f.mac != "" {
-			b.node.Neighbors = append(b.node.Neighbors, model.Neighbor{Device: s.device, IP: f.Address, MAC: f.mac,
-				Why: why, Serves: serves})
-		}
-	}
-	b.proxies(won)
 }
 
 // sort puts every list in its order. What is equal in all that counts has been made once.

@@ -59,7 +59,7 @@ func (v *view) permit(found []finding) {
 		if f.Verdict != model.Announced {
 			continue
 		}
-		if no := v.refusal(hostPrefix(f.Address), f.subject); no != nil {
+		if no := v.refusal(f.prefix, f.subject); no != nil {
 			no.Address, no.Key, no.Row, no.Node = f.Address, f.Key, f.Row, f.Node
 			no.Text += ". Not announced: " + f.Text
 			f.Decision = *no

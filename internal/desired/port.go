@@ -27,6 +27,9 @@ func (v *view) localPorts() (found []finding) {
 
 // concerns tells whether a port is, or was, or would be announced here, but for a policy.
 func (v *view) concerns(p *ovn.LogicalSwitchPort) bool {
+	if v.exposesTenants() && v.isTenant(p.Switch) {
+		return v.tenants.near[p.Switch] && !v.announcesSubnets() && p.Type != ovn.PortLocalport
+	}
 	switch p.Type {
 	case ovn.PortLocalport:
 		n := v.networks[p.Switch]
@@ -41,6 +44,9 @@ func (v *view) concerns(p *ovn.LogicalSwitchPort) bool {
 
 // port says what a logical switch port means for each of its addresses.
 func (v *view) port(p *ovn.LogicalSwitchPort) []finding {
+	if v.exposesTenants() && v.isTenant(p.Switch) {
+		return v.tenantPort(p)
+	}
 	d, n := v.placePort(p)
 	row := rowOf("Logical_Switch_Port", p.UUID, "port", p.Name)
 	subject := v.subject(p.Switch, "", v.portLabels(p.Name))

@@ -35,6 +35,7 @@ type view struct {
 	networks map[string]*network    // by logical switch: those with localnet ports
 	segments []segment              // the mapped localnet ports, sorted
 	tables   map[string]uint32      // by bridge
+	tenants  *exposure              // nil while tenant networks are not exposed
 	bridges  []string               // mapped ones, sorted
 	notes    []model.Decision       // what was found odd while the view was made
 }
@@ -71,6 +72,9 @@ func newView(in *Input, c config.Node) *view {
 	v.indexNetworks()
 	v.numberTables()
 	v.ambiguous()
+	if v.exposesTenants() {
+		v.indexTenants()
+	}
 	return v
 }
 

@@ -11,34 +11,84 @@ import (
 )
 
 // Why decides about one address by the predicates of Node, wherever the address is. Of several rows that have it
-// the answer is the one that says most.
+// the answer is the one that says most. An address that is announced as part of a subnet is announced: the decision
+// has the subnet's key.
 func Why(in Input, c config.Node, a netip.Addr) model.Decision {
-	return Whys(in, c, a)[a]
+	return Whys(in, c, hostPrefix(a))[hostPrefix(a)]
 }
 
-// Whys is Why for many addresses: the snapshot is walked once.
-func Whys(in Input, c config.Node, addrs ...netip.Addr) map[netip.Addr]model.Decision {
+// Whys decides about many prefixes, each of which is, or was, announced as such: the snapshot is walked once. A
+// decision whose evidence explains something and that says announced is of an address that its subnet announces.
+func Whys(in Input, c config.Node, prefixes ...netip.Prefix) map[netip.Prefix]model.Decision {
 	v := newView(&in, c)
-	best := make(map[netip.Addr]model.Decision, len(addrs))
-	for _, a := range addrs {
-		best[a] = model.Decision{Address: a, Key: v.key(a), Verdict: model.Unknown, Reason: "no-row",
-			Evidence: model.Unexplained, Text: "no row of the database has this address"}
+	best := make(map[netip.Prefix]model.Decision, len(prefixes))
+	byKey := make(map[string]netip.Prefix, len(prefixes))
+	for _, p := range prefixes {
+		best[p] = model.Decision{Address: p.Addr(), Key: model.Key(c.VRF, p), Verdict: model.Unknown, Reason: "no-row",
+			Evidence: model.Unexplained, Text: "no row of the database has this " + noun(p)}
+		byKey[best[p].Key] = p
 	}
-	asked := func(a netip.Addr) bool { _, ok := best[a]; return ok }
+	asked := func(a netip.Addr) bool { _, ok := best[hostPrefix(a)]; return ok }
+	keep := func(d model.Decision, p netip.Prefix) {
+		if before, ok := best[p]; ok && nearness(d) < nearness(before) {
+			best[p] = d
+		}
+	}
 	_, decisions := v.settle(v.findingsOf(asked))
 	for _, d := range decisions {
-		if before, ok := best[d.Address]; ok && nearness(d) < nearness(before) {
-			best[d.Address] = d
+		keep(d, hostPrefix(d.Address))
+	}
+	if v.tenants != nil {
+		_, decisions = v.settle(v.subnetFindings(byKey))
+		for _, d := range decisions {
+			keep(d, byKey[d.Key])
+		}
+		_, decisions = v.settle(v.partFindings(prefixes))
+		for _, d := range decisions {
+			keep(d, hostPrefix(d.Address))
 		}
 	}
 	for _, p := range in.OVN.Ports {
 		for _, d := range v.unread(p) {
-			if before, ok := best[d.Address]; ok && before.Verdict == model.Unknown {
-				best[d.Address] = d
+			if before, ok := best[hostPrefix(d.Address)]; ok && before.Verdict == model.Unknown {
+				best[hostPrefix(d.Address)] = d
 			}
 		}
 	}
 	return best
+}
+
+func noun(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return "address"
+	}
+	return "subnet"
+}
+
+// subnetFindings collects what every router's interface means that leads to one of the subnets asked for.
+func (v *view) subnetFindings(asked map[string]netip.Prefix) (found []finding) {
+	for _, rp := range v.in.OVN.RouterPorts {
+		if rp.Gateway || !v.isTenant(rp.Switch) {
+			continue
+		}
+		for _, s := range v.subnetsOf(rp) {
+			_, ok := asked[model.Key(v.c.VRF, s.prefix)]
+			if ok && (v.announcesSubnets() || !s.prefix.IsSingleIP()) {
+				found = append(found, v.placeSubnet(s))
+			}
+		}
+	}
+	return found
+}
+
+// partFindings collects what is announced as part of a subnet.
+func (v *view) partFindings(asked []netip.Prefix) (found []finding) {
+	for _, p := range asked {
+		if l, ok := v.leadTo(p.Addr()); ok && p.IsSingleIP() && v.announcesSubnets() {
+			found = append(found, v.partOf(p.Addr(), l))
+		}
+	}
+	return found
 }
 
 // nearness orders decisions by how much they say about an address: announced here; announced, if at all, on another
