@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,13 +12,14 @@ import (
 	"ovnbgp/internal/plan"
 )
 
-// Announcements tells the world: an address on the VRF's device is redistributed by the BGP daemon as a host route.
+// Announcements tells the world: an address on the VRF's device is redistributed by the BGP daemon as a host route, a
+// route to that device in the VRF's table as the prefix it leads to.
 type Announcements struct {
 	k   Kernel
 	vrf model.VRF
 }
 
-// NewAnnouncements returns an applier for the addresses on the VRF's device.
+// NewAnnouncements returns an applier for the addresses on the VRF's device and the subnets in its table.
 func NewAnnouncements(k Kernel, vrf model.VRF) *Announcements { return &Announcements{k: k, vrf: vrf} }
 
 // Name returns the device's name: "bgp-nic".
@@ -38,76 +40,131 @@ func ownedAnnouncement(a netlink.Addr, device int) bool {
 	return a.LinkIndex == device && a.Prefix.IsSingleIP() && !a.Prefix.Addr().IsLinkLocalUnicast()
 }
 
-// addresses returns the announced addresses by key; none while the device is not there.
-func (a *Announcements) addresses(ctx context.Context) (map[string]netlink.Addr, error) {
+// told is what stands in the kernel to be announced.
+type told struct {
+	device    int // 0 while it is not there
+	addresses map[string]netlink.Addr
+	subnets   map[string]netlink.Route // by what the kernel keeps routes apart by
+	others    map[string]netlink.Route // in the VRF's table, and not ours
+}
+
+func (a *Announcements) read(ctx context.Context) (told, error) {
+	a.k.Watch(a.vrf.Table)
 	actual, err := a.k.Actual(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("kernel: %w", err)
+		return told{}, fmt.Errorf("kernel: %w", err)
 	}
-	device := 0
+	t := told{addresses: map[string]netlink.Addr{}, subnets: map[string]netlink.Route{}, others: map[string]netlink.Route{}}
 	for _, l := range actual.Links {
 		if l.Name != a.vrf.Device {
 			continue
 		}
 		if l.Kind != "dummy" {
-			return nil, fmt.Errorf("%s is there and no dummy device: its addresses may be another's", l.Name)
+			return told{}, fmt.Errorf("%s is there and no dummy device: its addresses may be another's", l.Name)
 		}
-		device = l.Index
+		t.device = l.Index
 	}
-	have := map[string]netlink.Addr{}
+	if t.device == 0 {
+		return t, nil
+	}
 	for _, addr := range actual.Addrs {
-		if ownedAnnouncement(addr, device) {
-			have[model.Key(a.vrf.Name, addr.Prefix)] = addr
+		if ownedAnnouncement(addr, t.device) {
+			t.addresses[model.Key(a.vrf.Name, addr.Prefix)] = addr
 		}
 	}
-	return have, nil
+	for _, r := range actual.Routes {
+		switch {
+		case ownedSubnet(r, t.device, a.vrf.Table):
+			t.subnets[routeID(r)] = r
+		case r.Table == a.vrf.Table:
+			t.others[routeID(r)] = r
+		}
+	}
+	return t, nil
 }
 
-// Announced lists the keys of the addresses that are on the device now, sorted.
+// Announced lists the keys of the addresses on the device and of the subnets in the VRF's table now, sorted.
 func (a *Announcements) Announced(ctx context.Context) ([]string, error) {
-	have, err := a.addresses(ctx)
+	t, err := a.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	keys := make([]string, 0, len(have))
-	for k := range have {
+	keys := make([]string, 0, len(t.addresses)+len(t.subnets))
+	for k := range t.addresses {
 		keys = append(keys, k)
 	}
+	for _, r := range t.subnets {
+		keys = append(keys, model.Key(a.vrf.Name, r.Dst))
+	}
 	slices.Sort(keys)
-	return keys, nil
+	return slices.Compact(keys), nil
 }
 
-// Plan compares the announcements of its VRF with the device's addresses.
+// Plan compares the announcements of its VRF with the device's addresses and the subnets in the VRF's table.
 func (a *Announcements) Plan(ctx context.Context, want model.Node) ([]plan.Step, error) {
-	have, err := a.addresses(ctx)
+	have, err := a.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	wanted := map[string]model.Announcement{}
+	addresses, subnets := map[string]model.Announcement{}, map[string]model.Announcement{}
 	for _, w := range want.Announcements {
-		if w.VRF == a.vrf.Name {
-			wanted[w.Key()] = w
+		switch {
+		case w.VRF != a.vrf.Name:
+		case w.Prefix.IsSingleIP():
+			addresses[w.Key()] = w
+		default:
+			subnets[routeID(a.route(w.Prefix, 0))] = w
 		}
 	}
 	var s steps
-	for d := range plan.Diff(wanted, have) {
-		switch {
-		case d.Have == nil:
-			a.announce(&s, *d.Want)
-		case d.Want == nil:
-			s.add(plan.Delete, addressText(d.Have.Prefix, a.vrf.Device), unwanted, []string{d.Key},
-				func(context.Context) error { return a.k.AddrDel(*d.Have) })
-		}
-	}
+	a.planAddresses(&s, have, addresses)
+	a.planSubnets(&s, have, subnets)
 	return append(s.makes, s.deletes...), nil
 }
 
-func (a *Announcements) announce(s *steps, w model.Announcement) {
-	do := addAddress(a.k, device, w.Prefix, a.vrf.Device)
-	if !w.Prefix.IsSingleIP() {
-		do = fails("only the address of a host can be announced by an address on %s", a.vrf.Device)
+func (a *Announcements) planAddresses(s *steps, have told, wanted map[string]model.Announcement) {
+	withdraw := a.withdrawal(have, wanted)
+	for d := range plan.Diff(wanted, have.addresses) {
+		switch {
+		case d.Have == nil:
+			s.add(plan.Create, addressText(d.Want.Prefix, a.vrf.Device), strings.Join(d.Want.Whys, "; "), []string{d.Key},
+				addAddress(a.k, device, d.Want.Prefix, a.vrf.Device))
+		case d.Want == nil:
+			s.add(plan.Delete, addressText(d.Have.Prefix, a.vrf.Device), unwanted, []string{d.Key}, withdraw(*d.Have))
+		}
 	}
-	s.add(plan.Create, addressText(w.Prefix, a.vrf.Device), strings.Join(w.Whys, "; "), []string{w.Key()}, do)
+}
+
+// withdrawal returns how addresses are taken from the device. With its last IPv4 address a device loses its IPv4 routes,
+// those of announced subnets too, which are put back at once: the BGP daemon is not told that they were away.
+func (a *Announcements) withdrawal(have told, wanted map[string]model.Announcement) func(netlink.Addr) func(context.Context) error {
+	stays := false
+	for key, addr := range have.addresses {
+		_, ok := wanted[key]
+		stays = stays || ok && addr.Prefix.Addr().Is4()
+	}
+	return func(addr netlink.Addr) func(context.Context) error {
+		if stays || len(have.subnets) == 0 || addr.Prefix.Addr().Is6() {
+			return func(context.Context) error { return a.k.AddrDel(addr) }
+		}
+		return func(ctx context.Context) error {
+			before, err := a.read(ctx)
+			if err != nil {
+				return err
+			}
+			errs := []error{a.k.AddrDel(addr)}
+			after, err := a.read(ctx)
+			if err != nil {
+				return errors.Join(append(errs, err)...)
+			}
+			for id, r := range before.subnets {
+				if _, there := after.subnets[id]; !there {
+					errs = append(errs, a.k.RouteReplace(r))
+				}
+			}
+			return errors.Join(errs...)
+		}
+	}
 }
 
 // Cleanup lists the deletes of all announcements: those on the configured device, and those on any device that our

@@ -65,6 +65,9 @@ func (c *Carriers) read(ctx context.Context, want model.Node) (*view, error) {
 	for _, r := range want.Routes {
 		c.k.Watch(r.Table)
 	}
+	if want.VRF.Table != 0 {
+		c.k.Watch(want.VRF.Table) // what is announced there decides when carriers may go
+	}
 	actual, err := c.k.Actual(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("kernel: %w", err)

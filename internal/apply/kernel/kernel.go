@@ -82,7 +82,8 @@ func fails(format string, args ...any) func(context.Context) error {
 // view is the actual state as a plan looks at it.
 type view struct {
 	netlink.Actual
-	vrf    string // of the announcements' keys
+	vrf    model.VRF
+	wanted []model.Announcement
 	byName map[string]netlink.Link
 	names  map[int]string
 	// The tables of mapped bridges, the indexes of bridges that are or were mapped, and those with the VLAN devices on
@@ -94,10 +95,11 @@ type view struct {
 	// their name, with the reason.
 	doomed map[int]bool
 	unfit  map[string]string
-	// gateways are the next hops of routes.
-	gateways map[hop]bool
+	// gateways are the next hops of routes, and what is routed by them.
+	gateways map[hop][]netip.Prefix
 	// withoutIPv6 says of devices why they have no IPv6, as far as it was asked.
 	withoutIPv6 map[string]string
+	tellable    []netip.Prefix // see announced
 }
 
 // hop is an address behind a link.
@@ -107,9 +109,9 @@ type hop struct {
 }
 
 func newView(a netlink.Actual, want model.Node) *view {
-	v := &view{Actual: a, vrf: want.VRF.Name, byName: map[string]netlink.Link{}, names: map[int]string{},
+	v := &view{Actual: a, vrf: want.VRF, wanted: want.Announcements, byName: map[string]netlink.Link{}, names: map[int]string{},
 		tables: map[uint32]bool{}, bridges: map[int]bool{}, devices: map[int]bool{}, doomed: map[int]bool{},
-		unfit: map[string]string{}, gateways: map[hop]bool{}, withoutIPv6: map[string]string{}}
+		unfit: map[string]string{}, gateways: map[hop][]netip.Prefix{}, withoutIPv6: map[string]string{}}
 	for _, l := range a.Links {
 		v.byName[l.Name] = l
 		v.names[l.Index] = l.Name
@@ -122,7 +124,8 @@ func newView(a netlink.Actual, want model.Node) *view {
 	}
 	for _, r := range a.Routes {
 		if r.Gateway.IsValid() {
-			v.gateways[hop{r.LinkIndex, r.Gateway}] = true
+			at := hop{r.LinkIndex, r.Gateway}
+			v.gateways[at] = append(v.gateways[at], r.Dst)
 		}
 	}
 	v.formerBridges(want.VRF.Device)

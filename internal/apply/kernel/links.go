@@ -105,6 +105,7 @@ func (c *Carriers) deleteLink(s *steps, v *view, l netlink.Link, why string) {
 		serves = append(serves, keys...)
 	}
 	slices.Sort(serves)
+	serves = slices.Compact(serves)
 	v.doomed[l.Index] = true
 	object := "link " + l.Name + " type " + l.Kind
 	s.add(plan.Delete, object, why, serves, func(ctx context.Context) error {

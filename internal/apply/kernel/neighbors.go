@@ -71,8 +71,13 @@ func (c *Carriers) writeNeighbor(v *view, w model.Neighbor) func(context.Context
 // deleteNeighbor plans a delete. One that is a gateway of routes serves what they lead to.
 func (c *Carriers) deleteNeighbor(s *steps, v *view, n netlink.Neighbor) {
 	serves := v.servedBy(netip.PrefixFrom(n.IP, n.IP.BitLen()))
-	if v.gateways[hop{n.LinkIndex, n.IP}] {
-		serves = nil
+	for _, dst := range v.gateways[hop{n.LinkIndex, n.IP}] {
+		keys := v.servedBy(dst)
+		if keys == nil {
+			serves = nil
+			break
+		}
+		serves = append(serves, keys...)
 	}
 	object := neighborText(model.Neighbor{IP: n.IP, MAC: n.MAC, Device: v.name(n.LinkIndex)})
 	s.add(plan.Delete, object, unwanted, serves, func(context.Context) error { return c.k.NeighDel(n) })

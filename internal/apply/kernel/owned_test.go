@@ -62,6 +62,8 @@ func TestOwnedRoute(t *testing.T) {
 		"kernel's in bridge's table":  {netlink.Route{Table: 201, Protocol: netlink.ProtoKernel}, false},
 		"zebra's in a bridge's table": {netlink.Route{Table: 201, Protocol: 186}, false},
 		"boot in the VRF's table":     {netlink.Route{Table: 10, Protocol: netlink.ProtoBoot}, false},
+		"ours in the VRF's table":     {netlink.Route{Table: 10, LinkIndex: 1, Protocol: model.Protocol}, true},
+		"an announced subnet":         {netlink.Route{Table: 10, LinkIndex: 5, Protocol: model.Protocol}, false},
 	} {
 		if got := ownedView().ownedRoute(c.route); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
@@ -127,6 +129,28 @@ func TestOwnedAnnouncement(t *testing.T) {
 	} {
 		a := netlink.Addr{LinkIndex: c.link, Prefix: netip.MustParsePrefix(c.prefix)}
 		if got := ownedAnnouncement(a, 5); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestOwnedSubnet(t *testing.T) {
+	net, via := netip.MustParsePrefix("10.7.0.0/24"), netip.MustParseAddr("203.0.113.2")
+	for name, c := range map[string]struct {
+		route netlink.Route
+		want  bool
+	}{
+		"ours":                            {netlink.Route{Table: 10, LinkIndex: 5, Dst: net, Protocol: model.Protocol}, true},
+		"the old agent's":                 {netlink.Route{Table: 10, LinkIndex: 5, Dst: net, Gateway: via, Protocol: netlink.ProtoBoot}, true},
+		"boot without a gateway":          {netlink.Route{Table: 10, LinkIndex: 5, Dst: net, Protocol: netlink.ProtoBoot}, false},
+		"on another device":               {netlink.Route{Table: 10, LinkIndex: 1, Dst: net, Protocol: model.Protocol}, false},
+		"in another table":                {netlink.Route{Table: 201, LinkIndex: 5, Dst: net, Protocol: model.Protocol}, false},
+		"the kernel's, of an address":     {netlink.Route{Table: 10, LinkIndex: 5, Dst: net, Protocol: netlink.ProtoKernel}, false},
+		"an operator's":                   {netlink.Route{Table: 10, LinkIndex: 5, Dst: net, Protocol: netlink.ProtoStatic}, false},
+		"zebra's":                         {netlink.Route{Table: 10, LinkIndex: 5, Dst: net, Gateway: via, Protocol: 186}, false},
+		"the default route, by a gateway": {netlink.Route{Table: 10, LinkIndex: 5, Dst: netip.MustParsePrefix("0.0.0.0/0"), Gateway: via, Protocol: netlink.ProtoBoot}, false},
+	} {
+		if got := ownedSubnet(c.route, 5, 10); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}

@@ -3,7 +3,6 @@ package kernel
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"strconv"
 
 	"ovnbgp/internal/client/netlink"
@@ -11,18 +10,13 @@ import (
 	"ovnbgp/internal/plan"
 )
 
-// ownedRoute tells whether a route is ours: by its protocol in any table, or left by the old agent in a bridge's.
+// ownedRoute tells whether a route is a carrier of ours: by its protocol in any table, or left by the old agent in a
+// bridge's. One in the VRF's table that leads to its device carries nothing: it is an announcement.
 func (v *view) ownedRoute(r netlink.Route) bool {
-	return r.Protocol == model.Protocol || r.Protocol == netlink.ProtoBoot && v.tables[r.Table]
-}
-
-// servedBy lists the announcement keys that depend on an object for this destination. For anything but a host that
-// cannot be told from the object: nil, all of them.
-func (v *view) servedBy(dst netip.Prefix) []string {
-	if !dst.IsValid() || !dst.IsSingleIP() {
-		return nil
+	if r.Table == v.vrf.Table && r.LinkIndex == v.byName[v.vrf.Device].Index {
+		return false
 	}
-	return []string{model.Key(v.vrf, dst)}
+	return r.Protocol == model.Protocol || r.Protocol == netlink.ProtoBoot && v.tables[r.Table]
 }
 
 // routeID is what the kernel keeps routes apart by.

@@ -187,6 +187,77 @@ func TestForeignAddressesOnAnotherDeviceSurviveAnnouncements(t *testing.T) {
 	}
 }
 
+// What others have in the VRF's table stays, also where it leads to our device. Where it stands in the way of a subnet
+// that says so, and one without a mark, as a hand may have left it, is taken over.
+func TestForeignRoutesInTheVRFSurviveAnnouncements(t *testing.T) {
+	k := fakekernel.New()
+	bridge(t, k)
+	converge(t, k, base())
+	nic, br := link(t, k, "bgp-nic"), link(t, k, "br-ex")
+	put := func(dst string, link int, protocol uint8) netlink.Route {
+		r := netlink.Route{Table: 10, Dst: netip.MustParsePrefix(dst), LinkIndex: link, Protocol: protocol,
+			Type: netlink.TypeUnicast, Scope: netlink.ScopeLink}
+		must(t, k.RouteAdd(r))
+		return r
+	}
+	put("198.51.100.0/24", nic.Index, netlink.ProtoBoot)
+	put("198.51.101.0/24", br.Index, netlink.ProtoBoot)
+	put("198.51.102.0/24", nic.Index, 186)
+	static := put("10.7.0.0/24", nic.Index, netlink.ProtoStatic)
+	before := k.String()
+	converge(t, k, base())
+	if after := k.String(); after != before {
+		t.Errorf("changed:\n%s", cmp.Diff(before, after))
+	}
+	_, errs := round(t.Context(), k, g17())
+	if len(errs) != 1 || !strings.Contains(errs[0].Error(), "another's is in the way: route 10.7.0.0/24") {
+		t.Errorf("errors: %v", errs)
+	}
+	must(t, k.RouteDel(static))
+	put("10.7.0.0/24", nic.Index, netlink.ProtoBoot)
+	steps := converge(t, k, g17())
+	if !strings.Contains(steps, "adopt route 10.7.0.0/24 dev bgp-nic table 10") {
+		t.Errorf("not adopted:\n%s", steps)
+	}
+	told, err := kernel.NewAnnouncements(k, base().VRF).Announced(t.Context())
+	must(t, err)
+	if want := g17().Keys(); !slices.Equal(told, slices.Sorted(slices.Values(want))) {
+		t.Errorf("announced %v, want %v", told, want)
+	}
+}
+
+// Whatever happens while subnets are adopted or the last address goes: their prefixes are never out of the table.
+func TestSubnetsAreNeverOutOfTheTable(t *testing.T) {
+	tells := func(k *fakekernel.Kernel) bool {
+		return slices.ContainsFunc(strings.Split(k.String(), "\n"), func(line string) bool {
+			return strings.HasPrefix(line, "route 10.7.0.0/24 ") && strings.Contains(line, "dev bgp-nic table 10")
+		})
+	}
+	for _, sc := range []struct {
+		before func(*testing.T, world)
+		states []model.Node
+	}{{oldSubnets, []model.Node{g17()}}, {bridge, []model.Node{g17(), alone(), g17()}}} {
+		k := fakekernel.New()
+		sc.before(t, k)
+		for i, want := range sc.states {
+			steps, err := kernel.NewCarriers(k).Plan(t.Context(), want)
+			must(t, err)
+			told, err := kernel.NewAnnouncements(k, base().VRF).Plan(t.Context(), want)
+			must(t, err)
+			for _, s := range append(steps, told...) {
+				there := tells(k)
+				must(t, s.Do(t.Context()))
+				if there && !tells(k) {
+					t.Errorf("state %d: %s takes it out:\n%s", i+1, s, k)
+				}
+			}
+			if !tells(k) {
+				t.Errorf("state %d: not there", i+1)
+			}
+		}
+	}
+}
+
 func cleanUp(t *testing.T, k kernel.Kernel) {
 	t.Helper()
 	where := model.Node{VRF: base().VRF, Bridges: base().Bridges}

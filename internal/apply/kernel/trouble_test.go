@@ -2,6 +2,7 @@ package kernel_test
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -215,22 +216,44 @@ func TestAnnouncementsKeepOffADeviceThatIsNotADummy(t *testing.T) {
 	}
 }
 
-// A delete waits for all announcements unless the object names the one it carries.
+// A delete waits for what the object carries: the address it leads to, or all that is announced within its network; one
+// that does not say waits for all announcements.
 func TestDeletesServeWhatTheObjectSays(t *testing.T) {
 	k := fakekernel.New()
 	bridge(t, k)
-	converge(t, k, g13())
-	steps, err := kernel.NewCarriers(k).Plan(t.Context(), empty())
+	converge(t, k, g13h())
+	want := empty()
+	announce(&want, "10.7.0.12/32") // to be announced, though not carried
+	announce(&want, "10.8.0.12/32")
+	steps, err := kernel.NewCarriers(k).Plan(t.Context(), want)
 	must(t, err)
+	keys := func(prefixes ...string) (list []string) {
+		for _, p := range prefixes {
+			list = append(list, "bgp-vrf "+p)
+		}
+		return list
+	}
+	v4, v6 := keys("10.7.0.0/24", "10.7.0.11/32", "10.7.0.12/32"), keys("2001:db8:7::/64", "2001:db8:7::11/128")
+	got := map[string][]string{}
 	for _, s := range steps {
 		if s.Verb != plan.Delete {
 			t.Errorf("step %s", s)
-			continue
 		}
-		host := strings.Contains(s.Object, "/32") || strings.Contains(s.Object, "/128")
-		isAddress := strings.HasPrefix(s.Object, "address ")
-		if host && !isAddress && len(s.Serves) != 1 || (!host || isAddress) && s.Serves != nil {
-			t.Errorf("%s serves %v", s, s.Serves)
+		got[s.Object] = s.Serves
+	}
+	for object, serves := range map[string][]string{
+		"rule to 203.0.113.2/32 lookup 201":                          keys("203.0.113.2/32"),
+		"rule to 10.7.0.0/24 lookup 201":                             v4,
+		"rule to 2001:db8:7::/64 lookup 201":                         v6,
+		"route 203.0.113.2/32 dev br-ex table 201":                   keys("203.0.113.2/32"),
+		"route 10.7.0.0/24 via 203.0.113.2 dev br-ex table 201":      v4,
+		"neighbour 203.0.113.2 lladdr fa:16:3e:0f:00:02 dev br-ex":   append(keys("203.0.113.2/32"), v4...),
+		"neighbour 2001:db8:1::2 lladdr fa:16:3e:0f:00:02 dev br-ex": append(keys("2001:db8:1::2/128"), v6...),
+		"route 0.0.0.0/0 dev br-ex table 201":                        nil,
+		"address 169.254.1.1/32 dev br-ex":                           nil,
+	} {
+		if have, planned := got[object]; !planned || !slices.Equal(have, serves) {
+			t.Errorf("delete %s serves %v, want %v (planned %v)", object, have, serves, planned)
 		}
 	}
 }

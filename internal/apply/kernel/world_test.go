@@ -82,6 +82,34 @@ func subnet(n *model.Node, prefix, gateway, dev string) {
 	n.Routes = append(n.Routes, model.Route{Table: 201, Prefix: p, Device: dev, Gateway: netip.MustParseAddr(gateway), Why: "subnet"})
 }
 
+// announce adds the announcement of a subnet.
+func announce(n *model.Node, prefix string) {
+	p := netip.MustParsePrefix(prefix)
+	n.Announcements = append(n.Announcements, model.Announcement{VRF: "bgp-vrf", Prefix: p, Device: "br-ex", Whys: []string{"subnet"}})
+}
+
+// g17 is the gateway's case with its subnets announced, g13h with a host in each.
+func g17() model.Node {
+	n := g13()
+	announce(&n, "10.7.0.0/24")
+	announce(&n, "2001:db8:7::/64")
+	return n
+}
+
+func g13h() model.Node {
+	n := g13()
+	announce(&n, "10.7.0.11/32")
+	announce(&n, "2001:db8:7::11/128")
+	return n
+}
+
+// alone is g17 without the addresses of the gateway, so that the device of the announcements has none.
+func alone() model.Node {
+	n := g17()
+	n.Announcements = n.Announcements[2:]
+	return n
+}
+
 // g2 is the provider VM of bgp-drivers.md's case G2, dual stack, flat; g3 that on a VLAN, both on one node.
 func g2() model.Node {
 	n := base()
@@ -142,6 +170,10 @@ func scenarios() []scenario {
 		{"moves", bridge, []model.Node{g2(), moved(), g2()}},
 		{"adoption", oldAgent, []model.Node{g13()}},
 		{"adoption-nothing-wanted", oldAgent, []model.Node{base()}},
+		{"subnets", bridge, []model.Node{g17(), g13h(), g17(), base()}},
+		{"subnets-alone", bridge, []model.Node{g17(), alone(), base()}},
+		{"adoption-subnets", oldSubnets, []model.Node{g17()}},
+		{"adoption-subnets-nothing-wanted", oldSubnets, []model.Node{base()}},
 		{"wrong-tag", wrongTag, []model.Node{g3()}},
 	}
 }
@@ -195,6 +227,13 @@ func oldAgent(t *testing.T, k world) {
 	}
 	must(t, k.RuleAdd(oldRule("10.7.0.1/24")), // with a host's bits
 		k.ProxyAdd(netlink.Neighbor{LinkIndex: br.Index, IP: netip.MustParseAddr("2001:db8:1::")}))
+}
+
+// oldSubnets leaves what the old agent leaves for G17.
+func oldSubnets(t *testing.T, k world) {
+	oldAgent(t, k)
+	must(t, k.RouteAdd(netlink.Route{Table: 10, Dst: netip.MustParsePrefix("10.7.0.0/24"), LinkIndex: link(t, k, "bgp-nic").Index,
+		Gateway: netip.MustParseAddr("203.0.113.2"), Type: netlink.TypeUnicast, Protocol: netlink.ProtoBoot, OnLink: true}))
 }
 
 func oldRule(dst string) netlink.Rule {
