@@ -51,6 +51,36 @@ type cloud struct {
 	away     bool // the source is not in sync
 	sync     func()
 	pokes    chan struct{}
+
+	routers []router  // with a tenant network each
+	tenants []machine // on these networks
+	subnets bool      // they are announced as such
+}
+
+// router is one with a gateway on a provider network, and an interface on a tenant's.
+type router struct {
+	net      int // of the gateway
+	mac      int
+	state    int // of the gateway: isHere, isElsewhere, isDownHere for one that nobody claims, isDeleted
+	detached bool
+}
+
+func (r router) macText() string { return fmt.Sprintf("fa:16:3e:0f:00:%02x", r.mac) }
+
+// gateways are the addresses of a router's gateway, tenantPrefixes the subnets behind it.
+func (router) gateways(i int) []netip.Prefix {
+	return prefixes(fmt.Sprintf("203.0.113.%d/32", 100+i), fmt.Sprintf("2001:db8::1:%d/128", i))
+}
+
+func tenantPrefixes(i int) []netip.Prefix {
+	return prefixes([]string{"10.7.0.0/16", "10.8.0.0/24"}[i], fmt.Sprintf("2001:db8:7:%d::/64", i))
+}
+
+func prefixes(texts ...string) (list []netip.Prefix) {
+	for _, text := range texts {
+		list = append(list, netip.MustParsePrefix(text))
+	}
+	return list
 }
 
 func newCloud(states []int) *cloud {
@@ -65,6 +95,11 @@ func newCloud(states []int) *cloud {
 	for i, n := range networks() {
 		c.ofports[n.localnet] = i + 1
 	}
+	c.routers = []router{{net: 0, mac: 1, state: isElsewhere}, {net: 2, mac: 2, state: isElsewhere}}
+	for i := range 4 {
+		ip := tenantPrefixes(i % 2)[i/2].Addr().Next().Next()
+		c.tenants = append(c.tenants, machine{ip: ip, net: i % 2, state: isElsewhere})
+	}
 	return c
 }
 
@@ -72,8 +107,16 @@ func (m machine) macText() string {
 	return fmt.Sprintf("fa:16:3e:00:%02x:%02x", m.mac, m.ip.AsSlice()[m.ip.BitLen()/8-1])
 }
 
+func (c *cloud) settings() config.Node {
+	n := settings()
+	if c.subnets {
+		n.TenantMethod = config.TenantSubnet
+	}
+	return n
+}
+
 func settings() config.Node {
-	return config.Node{Driver: config.DriverNB, Method: config.MethodUnderlay, AS: 64999, VRF: "bgp-vrf", VRFTable: 10,
+	return config.Node{ExposeTenantNetworks: true, Driver: config.DriverNB, Method: config.MethodUnderlay, AS: 64999, VRF: "bgp-vrf", VRFTable: 10,
 		NIC: "bgp-nic"}
 }
 
@@ -123,8 +166,44 @@ func (c *cloud) read() desired.Input {
 			s.Local.Interfaces = append(s.Local.Interfaces, p.Name)
 		}
 	}
+	c.readTenants(&s)
 	return desired.Input{OVN: s, Host: model.Host{Name: "node1",
 		RTTables: []model.RTTable{{ID: 200, Name: "br-ex"}, {ID: 201, Name: "br-two"}}}}
+}
+
+// readTenants adds the routers and what is behind them.
+func (c *cloud) readTenants(s *ovn.Snapshot) {
+	if c.lost {
+		return
+	}
+	for i, r := range c.routers {
+		router, ten := fmt.Sprintf("neutron-r%d", i), fmt.Sprintf("neutron-ten%d", i)
+		s.Routers = append(s.Routers, &ovn.LogicalRouter{UUID: router, Name: router})
+		s.Switches = append(s.Switches, &ovn.LogicalSwitch{UUID: ten, Name: ten})
+		up, interfaces := true, tenantPrefixes(i)
+		for k, p := range interfaces {
+			interfaces[k] = netip.PrefixFrom(p.Addr().Next(), p.Bits())
+		}
+		s.RouterPorts = append(s.RouterPorts, &ovn.LogicalRouterPort{UUID: "lrp-" + ten, Name: "lrp-" + ten, Router: router,
+			Switch: ten, Networks: interfaces})
+		if !r.detached {
+			s.Ports = append(s.Ports, &ovn.LogicalSwitchPort{UUID: "lsp-" + ten, Name: "lsp-" + ten, Switch: ten,
+				Type: ovn.PortRouter, Up: &up, DeviceOwner: "network:router_interface", RouterPort: "lrp-" + ten, CIDRs: interfaces})
+		}
+		if r.state != isDeleted {
+			g := &ovn.LogicalRouterPort{UUID: "gw-" + router, Name: "gw-" + router, Router: router, Gateway: true,
+				Switch: networks()[r.net].name, MAC: r.macText(), Networks: r.gateways(i)}
+			g.HostingChassis = map[int]string{isHere: "S1", isElsewhere: "S2"}[r.state]
+			s.RouterPorts = append(s.RouterPorts, g)
+		}
+	}
+	for i, m := range c.tenants {
+		if m.state != isDeleted {
+			p := m.row(fmt.Sprintf("tenant%02d", i))
+			p.Switch = fmt.Sprintf("neutron-ten%d", m.net)
+			s.Ports = append(s.Ports, p)
+		}
+	}
 }
 
 func (m machine) row(name string) *ovn.LogicalSwitchPort {
@@ -139,24 +218,26 @@ func (m machine) row(name string) *ovn.LogicalSwitchPort {
 }
 
 func (c *cloud) compute(in desired.Input) (model.Node, []model.Decision) {
-	return desired.Node(in, settings())
+	return desired.Node(in, c.settings())
 }
 
 func (c *cloud) evidence(_ context.Context, in desired.Input, keys []string) (map[string]model.Decision, error) {
 	found := map[string]model.Decision{}
 	for _, k := range keys {
-		found[k] = desired.Why(in, settings(), addressOf(k))
+		found[k] = desired.Whys(in, c.settings(), prefixOf(k))[prefixOf(k)]
 	}
 	return found, nil
 }
 
-// addressOf returns the address of an announcement's key.
-func addressOf(key string) netip.Addr {
+// addressOf returns the address of an announcement's key; of a subnet's the first in it.
+func addressOf(key string) netip.Addr { return prefixOf(key).Addr() }
+
+func prefixOf(key string) netip.Prefix {
 	var vrf, prefix string
 	if _, err := fmt.Sscan(key, &vrf, &prefix); err != nil {
 		panic(err)
 	}
-	return netip.MustParsePrefix(prefix).Addr()
+	return netip.MustParsePrefix(prefix)
 }
 
 func keyOf(a netip.Addr) string { return model.Key("bgp-vrf", netip.PrefixFrom(a, a.BitLen())) }

@@ -51,6 +51,21 @@ func (j *judge) look() {
 			j.places[keyOf(m.ip)] = place{net.device, m.macText(), net.bridge, j.c.ofports[net.localnet]}
 		}
 	}
+	for i, r := range j.c.routers {
+		if r.state != isHere || j.c.lost {
+			continue
+		}
+		net := networks()[r.net]
+		at := place{net.device, r.macText(), net.bridge, j.c.ofports[net.localnet]}
+		for _, p := range append(r.gateways(i), tenantPrefixes(i)...) {
+			j.places[model.Key("bgp-vrf", p)] = at
+		}
+		for _, m := range j.c.tenants {
+			if m.net == i {
+				j.places[keyOf(m.ip)] = at
+			}
+		}
+	}
 	j.clock()
 }
 

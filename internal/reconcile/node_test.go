@@ -76,7 +76,7 @@ type view struct {
 	links map[string]netlink.Link
 }
 
-// announced lists the keys whose addresses are there to be announced, sorted.
+// announced lists the keys whose addresses, or subnets' routes, are there to be announced, sorted.
 func (v view) announced() (keys []string) {
 	nic, there := v.links["bgp-nic"]
 	for _, a := range v.Addrs {
@@ -84,12 +84,18 @@ func (v view) announced() (keys []string) {
 			keys = append(keys, model.Key("bgp-vrf", a.Prefix))
 		}
 	}
+	for _, r := range v.Routes {
+		if there && r.LinkIndex == nic.Index && r.Table == 10 {
+			keys = append(keys, model.Key("bgp-vrf", r.Dst))
+		}
+	}
 	slices.Sort(keys)
 	return keys
 }
 
-// device finds where a packet leaves: by the first rule that matches and the longest prefix in its table.
-func (v view) device(ip netip.Addr) (index int, ok bool) {
+// device finds where a packet leaves, and for whom there: by the first rule that matches and the longest prefix in its
+// table.
+func (v view) device(ip netip.Addr) (index int, hop netip.Addr, ok bool) {
 	for _, rule := range v.Rules {
 		if rule.Priority != model.RulePriority || rule.Dst.IsValid() && !rule.Dst.Contains(ip) {
 			continue
@@ -97,21 +103,24 @@ func (v view) device(ip netip.Addr) (index int, ok bool) {
 		best := -1
 		for _, r := range v.Routes {
 			if r.Table == rule.Table && r.Dst.Contains(ip) && r.Dst.Bits() > best {
-				best, index = r.Dst.Bits(), r.LinkIndex
+				best, index, hop = r.Dst.Bits(), r.LinkIndex, ip
+				if r.Gateway.IsValid() {
+					hop = r.Gateway
+				}
 			}
 		}
 		if best >= 0 {
-			return index, true
+			return index, hop, true
 		}
 	}
-	return 0, false
+	return 0, netip.Addr{}, false
 }
 
 // forwards walks a packet: rule, route, link and what it stands on, neighbour, and the flow by which the answer
 // comes back.
 func (n *node) forwards(v view, ip netip.Addr, to place) bool {
 	out, known := v.links[to.device]
-	index, ok := v.device(ip)
+	index, hop, ok := v.device(ip)
 	if !ok || !known || index != out.Index || !out.AdminUp || !v.forwarding(ip) {
 		return false
 	}
@@ -119,7 +128,7 @@ func (n *node) forwards(v view, ip netip.Addr, to place) bool {
 		return false
 	}
 	for _, nb := range v.Neighbors {
-		if nb.LinkIndex == index && nb.IP == ip && nb.MAC != to.mac {
+		if nb.LinkIndex == index && nb.IP == hop && nb.MAC != to.mac {
 			return false
 		}
 	}

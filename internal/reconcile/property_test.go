@@ -34,24 +34,28 @@ type kind int
 
 // Kinds of acts.
 const (
-	actMachine  kind = iota // machine A gets into state B
-	actMove                 // machine A gets another MAC (B even) or network
-	actStranger             // another hand deletes object A
-	actFailures             // A percent of reads, B percent of writes fail from now on
-	actSiege                // carriers cannot be mended for the length of the grace
-	actLose                 // all rows of the database are gone, or are there again
-	actDatabase             // the database is another
-	actBridge               // a bridge goes down, or up
-	actPort                 // a patch port loses its number, or gets one
-	actRestart              // the agent is started anew
-	actAway                 // the source is away for a while, in which a stranger deletes object A
-	actDaemon               // FRR is started anew, without its leak, or the switch, without its flows
+	actMachine     kind = iota // machine A gets into state B
+	actMove                    // machine A gets another MAC (B even) or network
+	actStranger                // another hand deletes object A
+	actFailures                // A percent of reads, B percent of writes fail from now on
+	actSiege                   // carriers cannot be mended for the length of the grace
+	actLose                    // all rows of the database are gone, or are there again
+	actDatabase                // the database is another
+	actBridge                  // a bridge goes down, or up
+	actPort                    // a patch port loses its number, or gets one
+	actRestart                 // the agent is started anew
+	actAway                    // the source is away for a while, in which a stranger deletes object A
+	actDaemon                  // FRR is started anew, without its leak, or the switch, without its flows
+	actTenant                  // tenant machine A gets into state B
+	actGateway                 // the gateway of router A gets into state B, or its router's interface comes or goes
+	actGatewayMove             // the gateway of router A gets another MAC (B even) or network
+	actMethod                  // subnets of tenants are announced as such, or what is in them
 )
 
 func scripts() *rapid.Generator[script] {
 	// What changes addresses and their carriers comes more often than what befalls the whole node.
 	often := []kind{actMachine, actMachine, actMachine, actMove, actMove, actStranger, actStranger, actStranger,
-		actFailures, actFailures, actSiege, actLose, actDatabase, actBridge, actPort, actRestart, actAway, actDaemon}
+		actFailures, actFailures, actSiege, actLose, actTenant, actTenant, actGateway, actGateway, actGateway, actGatewayMove, actMethod, actDatabase, actBridge, actPort, actRestart, actAway, actDaemon}
 	oneAct := rapid.Custom(func(t *rapid.T) act {
 		return act{Kind: rapid.SampledFrom(often).Draw(t, "kind"), A: rapid.IntRange(0, 60).Draw(t, "a"),
 			B:       rapid.SampledFrom([]int{0, 0, 0, 1, 1, 2, 3, 4, 5, 20, 30, 40}).Draw(t, "b"),
@@ -133,6 +137,24 @@ func (s *stage) perform(a act) {
 	case actPort:
 		n := networks()[a.A%len(networks())]
 		s.c.ofports[n.localnet] = a.B % 2 * (10 + a.A)
+	case actTenant:
+		s.c.tenants[a.A%len(s.c.tenants)].state = a.B % machineStates
+	case actGateway:
+		r := &s.c.routers[a.A%len(s.c.routers)]
+		if a.B == 5 {
+			r.detached = !r.detached
+		} else {
+			r.state = a.B % 5
+		}
+	case actGatewayMove:
+		r := &s.c.routers[a.A%len(s.c.routers)]
+		if a.B%2 == 0 {
+			r.mac++
+		} else {
+			r.net = (r.net + 1) % len(networks())
+		}
+	case actMethod:
+		s.c.subnets = a.A%2 == 0
 	case actRestart:
 		s.stop()
 		s.start()
