@@ -187,6 +187,8 @@ func (r rows) input(t *testing.T) Input {
 		}
 		rd := reader{t: t, row: key, a: r[key], used: map[string]bool{}}
 		switch {
+		case kind == "config": // see settings
+			continue
 		case addHere(&in, kind, name, rd), addSwitching(&in.OVN, kind, name, rd), addRouting(&in.OVN, kind, name, rd):
 		default:
 			t.Fatalf("unknown kind of row %q", key)
@@ -249,7 +251,8 @@ func addSwitching(s *ovn.Snapshot, kind, name string, r reader) bool {
 			Type: ovn.PortType(r.str("type")), Up: r.maybe("up"), Disabled: r.flag("disabled"), MAC: r.str("mac"),
 			Addresses: r.addrs("ips"), CIDRs: r.prefixes("cidrs"), RequestedChassis: r.list("requested"),
 			PortName: r.str("called"), HostID: r.str("host_id"), ParentHost: r.str("parent_host"), ParentName: r.str("parent"),
-			HAGroup: r.str("group"), Chassis: r.str("chassis"), DeviceOwner: r.str("owner"),
+			HAGroup: r.str("group"), Chassis: r.str("chassis"), DeviceOwner: r.str("owner"), RouterPort: r.str("router_port"),
+			ScopeV4: r.str("scope4"), ScopeV6: r.str("scope6"),
 			Labels: r.labels("labels"), Faults: r.fault("Logical_Switch_Port", uuid)})
 	case "dhcp":
 		s.DHCPOptions = append(s.DHCPOptions, &ovn.DHCPOptions{UUID: uuid, Network: r.str("network"),
@@ -270,8 +273,9 @@ func addRouting(s *ovn.Snapshot, kind, name string, r reader) bool {
 		s.RouterPorts = append(s.RouterPorts, &ovn.LogicalRouterPort{UUID: uuid, Name: name, Router: r.str("router"),
 			Switch: r.str("switch"), MAC: r.str("mac"), Networks: r.prefixes("networks"), Gateway: kind == "gateway",
 			HAGroup: r.str("group"), HostingChassis: r.str("hosting"), Faults: r.fault("Logical_Router_Port", uuid)})
-	case "nat":
-		s.NATs = append(s.NATs, &ovn.NAT{UUID: uuid, Type: ovn.DNATAndSNAT, Router: r.str("router"),
+	case "nat", "snat":
+		kinds := map[string]ovn.NATType{"nat": ovn.DNATAndSNAT, "snat": ovn.SNAT}
+		s.NATs = append(s.NATs, &ovn.NAT{UUID: uuid, Type: kinds[kind], Router: r.str("router"),
 			ExternalIP: r.addr("external"), LogicalIP: r.prefix("logical"), ExternalMAC: r.str("mac"),
 			LogicalPort: r.str("port"), GatewayPort: r.str("gateway"), Network: r.str("network"),
 			Labels: r.labels("labels"), Faults: r.fault("NAT", uuid)})
@@ -297,6 +301,25 @@ func addRouting(s *ovn.Snapshot, kind, name string, r reader) bool {
 func defaults() config.Node {
 	return config.Node{Driver: config.DriverNB, Method: config.MethodUnderlay, AS: 64999, VRF: "bgp-vrf", VRFTable: 10,
 		NIC: "bgp-nic", TenantMethod: config.TenantHost}
+}
+
+// settings are the defaults with what the row "config node" says of tenant networks.
+func (r rows) settings(t *testing.T) config.Node {
+	c := defaults()
+	if a, ok := r["config node"]; ok {
+		rd := reader{t: t, row: "config node", a: a, used: map[string]bool{}}
+		c.ExposeTenantNetworks, c.ExposeGUAOnly = rd.flag("expose"), rd.flag("gua")
+		c.RequireSNATDisabled, c.AddressScopes = rd.flag("require_no_snat"), rd.list("scopes")
+		if method := rd.str("method"); method != "" {
+			c.TenantMethod = config.TenantMethod(method)
+		}
+		for name := range a {
+			if !rd.used[name] {
+				t.Fatalf("row config has no attribute %q", name)
+			}
+		}
+	}
+	return c
 }
 
 // describe prints all that Node says. The goldens named serves… have in them which keys each object serves.

@@ -214,7 +214,17 @@ func served[T any](list []T, key string, serves func(T) []string) bool {
 	return slices.ContainsFunc(list, func(x T) bool { return slices.Contains(serves(x), key) })
 }
 
-// checkWhy asks Why about each address that Node decided on: it must agree.
+func prefixOfKey(t *testing.T, key string) netip.Prefix {
+	t.Helper()
+	_, text, _ := strings.Cut(key, " ")
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// checkWhy asks Whys about each prefix that Node decided on: it must agree.
 func checkWhy(t *testing.T, s step) {
 	t.Helper()
 	n, decisions := Node(s.in, s.c)
@@ -223,7 +233,11 @@ func checkWhy(t *testing.T, s step) {
 		if !d.Address.IsValid() {
 			continue
 		}
-		got := Why(s.in, s.c, d.Address)
+		p := prefixOfKey(t, d.Key)
+		if d.Verdict == model.Announced && d.Evidence == model.Explained {
+			p = hostPrefix(d.Address) // as part of a subnet
+		}
+		got := Whys(s.in, s.c, p)[p]
 		if (got.Verdict == model.Announced) != slices.Contains(keys, d.Key) {
 			t.Errorf("%s: Why says %s of %s, and Node announces %v", s.name, got.Verdict, d.Address, keys)
 		}

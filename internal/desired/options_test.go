@@ -7,10 +7,11 @@ import (
 	"ovnbgp/internal/config"
 )
 
-// config makes the settings of the rows "option NAME value=…", one an option; the others are as by default.
+// config makes the settings of the rows "option NAME value=…", one an option, and of the row "config node"; the others are as by
+// default.
 func (r rows) config(t *testing.T) config.Node {
 	t.Helper()
-	c := defaults()
+	c := r.settings(t)
 	for key, a := range r {
 		kind, name, _ := cutRow(key)
 		if kind != "option" {

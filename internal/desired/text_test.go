@@ -98,6 +98,9 @@ func decisionText(list []model.Decision) string {
 		if d.Address.IsValid() {
 			what = d.Address.String()
 		}
+		if _, prefix, _ := strings.Cut(d.Key, " "); strings.HasPrefix(prefix, what+"/") {
+			what = strings.TrimSuffix(strings.TrimSuffix(prefix, "/32"), "/128") // a host's, else a subnet
+		}
 		fmt.Fprintf(&b, "%s: %s (%s", what, d.Verdict, d.Reason)
 		if d.Evidence != "" && d.Evidence != model.Explained {
 			fmt.Fprintf(&b, ", %s", d.Evidence)
