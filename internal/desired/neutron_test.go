@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ovnbgp/internal/config"
 	"ovnbgp/internal/fake/neutron"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/ovn"
@@ -23,12 +24,16 @@ func readAnnounced(t *testing.T) announcedTable {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return parseAnnounced(string(data))
+}
+
+func parseAnnounced(text string) announcedTable {
 	table := announcedTable{}
 	var step string
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
 		switch {
-		case len(fields) == 0 || fields[0] == "#":
+		case len(fields) == 0 || strings.HasPrefix(fields[0], "#"):
 		case !strings.HasPrefix(line, " "):
 			step = fields[0]
 			table[step] = map[string][]string{}
@@ -52,7 +57,7 @@ func TestNeutron(t *testing.T) {
 			t.Errorf("step %s is not in the table", step)
 		}
 		for _, node := range []string{"compute1", "compute2", "gw1", "gw2"} {
-			checkNeutron(t, step+" on "+node, seenFrom(node, cloud), want[node])
+			checkNeutron(t, step+" on "+node, seenFrom(node, cloud), defaults(), want[node])
 		}
 	}
 }
@@ -92,13 +97,43 @@ func providerNode(name string, ports []*ovn.LogicalSwitchPort) ovn.Local {
 		Mappings: []ovn.Mapping{{Index: 1, PhysicalNetwork: "physnet1", Bridge: "br-ex"}}}
 }
 
-func checkNeutron(t *testing.T, what string, in Input, want []string) {
+// TestNeutronTenants does the same where tenant networks are exposed.
+func TestNeutronTenants(t *testing.T) {
+	data, err := os.ReadFile("testdata/announced-tenants.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := neutronSteps(t)
+	checked := 0
+	for section := range strings.SplitSeq(string(data), "\n= ") {
+		options, table, _ := strings.Cut(section, "\n")
+		if strings.HasPrefix(options, "#") {
+			continue // the head of the file
+		}
+		c := rows{}.apply(t, "config node "+options).settings(t)
+		for step, want := range parseAnnounced(table) {
+			cloud, ok := steps[step]
+			if !ok {
+				t.Errorf("%s: there is no such step", step)
+			}
+			for _, node := range []string{"compute1", "compute2", "gw1", "gw2"} {
+				checkNeutron(t, step+" on "+node+" with "+options, seenFrom(node, cloud), c, want[node])
+				checked++
+			}
+		}
+	}
+	if checked < 100 {
+		t.Errorf("only %d nodes checked", checked)
+	}
+}
+
+func checkNeutron(t *testing.T, what string, in Input, c config.Node, want []string) {
 	t.Helper()
-	n, decisions := Node(in, defaults())
+	n, decisions := Node(in, c)
 	var got []string
 	for _, a := range n.Announcements {
-		got = append(got, a.Prefix.Addr().String())
-		w := Why(in, defaults(), a.Prefix.Addr())
+		got = append(got, strings.TrimSuffix(strings.TrimSuffix(a.Prefix.String(), "/32"), "/128"))
+		w := Whys(in, c, a.Prefix)[a.Prefix]
 		if w.Verdict != model.Announced {
 			t.Errorf("%s: Why says of %s: %+v", what, a.Prefix, w)
 		}
