@@ -2,9 +2,11 @@ package desired
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"testing"
 
+	"ovnbgp/internal/config"
 	"ovnbgp/internal/model"
 )
 
@@ -135,6 +137,90 @@ func TestLostSouthboundIsDoubtful(t *testing.T) {
 	for _, a := range before.Announcements {
 		if d := Why(after, defaults(), a.Prefix.Addr()); d.Evidence != model.Doubtful {
 			t.Errorf("%s: %+v", a.Prefix, d)
+		}
+	}
+}
+
+const tenantWhyCloud = whyCloud + `
+gateway g4 router=neutron-r4 switch=neutron-ext1 networks=203.0.113.5/24 hosting=S1
+interface-port i1 networks=10.1.0.1/24
+port p1 switch=neutron-ten1 type=router owner=network:router_interface router_port=i1 cidrs=10.1.0.1/24 up=true
+interface-port i3 router=neutron-r3 switch=neutron-ten3 networks=10.3.0.1/24
+port p3 switch=neutron-ten3 type=router owner=network:router_interface router_port=i3 cidrs=10.3.0.1/24 up=true
+interface-port i4 router=neutron-r4 switch=neutron-ten4 networks=10.4.0.1/24
+port p4 switch=neutron-ten4 type=router owner=network:router_interface router_port=i4 cidrs=10.4.0.1/24 up=true
+port t1 switch=neutron-ten1 ips=10.1.0.11 requested=node1 up=true
+port t3 switch=neutron-ten3 ips=10.3.0.11 requested=node1 up=true
+port t4 switch=neutron-ten4 ips=10.4.0.11 requested=node2 up=true
+port t5 switch=neutron-ten4 ips=10.4.0.12 requested=node2 up=false
+port t6 switch=neutron-ten6 ips=10.6.0.11 requested=node1 up=true
+`
+
+// An address of a tenant network is where its router's gateway is.
+func TestWhyOfTenants(t *testing.T) {
+	in := rows{}.apply(t, tenantWhyCloud).input(t)
+	for _, tt := range []struct {
+		method config.TenantMethod
+		prefix string
+		want   string // verdict, reason, evidence, node, key
+	}{
+		{config.TenantHost, "10.1.0.11/32", "unplaced gateway-unclaimed doubtful  bgp-vrf 10.1.0.11/32"},
+		{config.TenantHost, "10.3.0.11/32", "elsewhere other-chassis explained S2 bgp-vrf 10.3.0.11/32"},
+		{config.TenantHost, "10.4.0.11/32", "announced tenant-address  S1 bgp-vrf 10.4.0.11/32"},
+		{config.TenantHost, "10.4.0.12/32", "unplaced port-down explained node2 bgp-vrf 10.4.0.12/32"},
+		{config.TenantHost, "10.4.0.1/32", "suppressed router-interface explained  bgp-vrf 10.4.0.1/32"},
+		{config.TenantHost, "10.4.0.99/32", "unknown no-row unexplained  bgp-vrf 10.4.0.99/32"},
+		{config.TenantHost, "10.6.0.11/32", "unplaced no-router explained  bgp-vrf 10.6.0.11/32"},
+		{config.TenantHost, "10.4.0.0/24", "suppressed host-routes explained  bgp-vrf 10.4.0.0/24"},
+		{config.TenantHost, "10.3.0.0/24", "elsewhere other-chassis explained S2 bgp-vrf 10.3.0.0/24"},
+		{config.TenantHost, "10.9.0.0/24", "unknown no-row unexplained  bgp-vrf 10.9.0.0/24"},
+		{config.TenantSubnet, "10.4.0.0/24", "announced tenant-subnet  S1 bgp-vrf 10.4.0.0/24"},
+		{config.TenantSubnet, "10.3.0.0/24", "elsewhere other-chassis explained S2 bgp-vrf 10.3.0.0/24"},
+		{config.TenantSubnet, "10.1.0.0/24", "unplaced gateway-unclaimed doubtful  bgp-vrf 10.1.0.0/24"},
+		// What was announced by itself before is explained, and may go.
+		{config.TenantSubnet, "10.4.0.11/32", "announced tenant-subnet explained S1 bgp-vrf 10.4.0.0/24"},
+		{config.TenantSubnet, "10.4.0.0/32", "announced tenant-subnet explained S1 bgp-vrf 10.4.0.0/24"},
+		{config.TenantSubnet, "10.4.0.99/32", "announced tenant-subnet explained S1 bgp-vrf 10.4.0.0/24"},
+		{config.TenantSubnet, "10.3.0.11/32", "elsewhere other-chassis explained S2 bgp-vrf 10.3.0.11/32"},
+	} {
+		p := netip.MustParsePrefix(tt.prefix)
+		d := Whys(in, exposed(tt.method), p)[p]
+		if got := fmt.Sprintf("%s %s %s %s %s", d.Verdict, d.Reason, d.Evidence, d.Node, d.Key); got != tt.want {
+			t.Errorf("%s, %s: %q, want %q", tt.prefix, tt.method, got, tt.want)
+		}
+		if d.Text == "" || d.Address != p.Addr() {
+			t.Errorf("%s: %+v", tt.prefix, d)
+		}
+	}
+}
+
+// With the Southbound database everything seems to go; what was announced for tenants must be doubtful, not explained.
+func TestLostSouthboundIsDoubtfulForTenants(t *testing.T) {
+	for _, method := range []config.TenantMethod{config.TenantHost, config.TenantSubnet} {
+		cloud := rows{}.apply(t, tenantWhyCloud)
+		before, _ := Node(cloud.input(t), exposed(method))
+		checked := 0
+		for key, a := range maps.All(cloud) {
+			if a["hosting"] != "" {
+				a["hosting"] = ""
+			}
+			if len(key) > 5 && key[:5] == "port " && a["type"] != "router" {
+				a["up"] = "false"
+			}
+		}
+		after := cloud.input(t)
+		tenants := netip.MustParsePrefix("10.0.0.0/8")
+		for _, a := range before.Announcements {
+			if !tenants.Contains(a.Prefix.Addr()) {
+				continue
+			}
+			checked++
+			if d := Whys(after, exposed(method), a.Prefix)[a.Prefix]; d.Evidence != model.Doubtful {
+				t.Errorf("%s: %+v", a.Prefix, d)
+			}
+		}
+		if checked != 1 {
+			t.Errorf("%d of tenants announced: %v", checked, before.Keys())
 		}
 	}
 }

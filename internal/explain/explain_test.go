@@ -113,3 +113,43 @@ func TestAddressTellsConflicts(t *testing.T) {
 		t.Errorf("decisions = %+v", got.Decisions)
 	}
 }
+
+// An address within an announced subnet is announced with it.
+func TestAddressWithinASubnet(t *testing.T) {
+	in, up := input(), true
+	network := netip.MustParsePrefix("10.7.0.1/24")
+	in.OVN.Ports = append(in.OVN.Ports, &ovn.LogicalSwitchPort{UUID: "u5", Name: "sub", Switch: "neutron-ten1", Up: &up,
+		Type: ovn.PortRouter, DeviceOwner: "network:router_interface", RouterPort: "lrp-sub", CIDRs: []netip.Prefix{network}})
+	in.OVN.RouterPorts = []*ovn.LogicalRouterPort{
+		{UUID: "u6", Name: "lrp-sub", Router: "neutron-r1", Switch: "neutron-ten1", Networks: []netip.Prefix{network}},
+		{UUID: "u7", Name: "lrp-gw", Router: "neutron-r1", Switch: "neutron-ext1", Gateway: true, HostingChassis: "S1",
+			MAC: "fa:16:3e:0f:00:02", Networks: []netip.Prefix{netip.MustParsePrefix("203.0.113.2/24")}},
+	}
+	c := config.Node{VRF: "bgp-vrf", VRFTable: 10, NIC: "bgp-nic", ExposeTenantNetworks: true, TenantMethod: config.TenantSubnet}
+	yes := true
+	status := &Status{Announced: &yes, Objects: []Object{{Text: "route 10.7.0.0/24 dev bgp-nic table 10", OK: true, State: "in place"}}}
+	var got strings.Builder
+	if err := Address(in, c, netip.MustParseAddr("10.7.0.11"), status).Write(&got); err != nil {
+		t.Fatal(err)
+	}
+	want := `10.7.0.11
+  known      yes       Logical_Router_Port u6 (router port lrp-sub)
+  wanted     yes       announced as part of 10.7.0.0/24: neutron-ten1 is behind router neutron-r1, whose gateway is hosted here, on provider network public (br-ex)
+  built      yes       1 objects in place
+  announced  yes       bgp-vrf 10.7.0.0/24
+  why                  announced as part of 10.7.0.0/24: neutron-ten1 is behind router neutron-r1, whose gateway is hosted here, on provider network public (br-ex)
+  node                 S1
+  object     in place  route 10.7.0.0/24 dev bgp-nic table 10
+`
+	if diff := cmp.Diff(want, got.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	state, _ := desired.Node(in, c)
+	objects := strings.Join(state.Serving("bgp-vrf 10.7.0.0/24"), "\n")
+	for _, object := range []string{"rule to 10.7.0.0/24 lookup 17900", "route 10.7.0.0/24 via 203.0.113.2 dev br-ex table 17900",
+		"neighbour 203.0.113.2 lladdr fa:16:3e:0f:00:02 dev br-ex", "route 10.7.0.0/24 dev bgp-nic table 10"} {
+		if !strings.Contains(objects, object) {
+			t.Errorf("%q is not among\n%s", object, objects)
+		}
+	}
+}

@@ -44,8 +44,12 @@ func (n Node) Serving(key string) []string {
 			f.Priority, f.EtherType, f.InPort, f.EthDst, f.Bridge)
 	}
 	for _, a := range n.Announcements {
-		if a.Key() == key {
+		switch {
+		case a.Key() != key:
+		case a.Prefix.IsSingleIP():
 			found = append(found, fmt.Sprintf("address %s dev %s", a.Prefix, n.VRF.Device))
+		default:
+			found = append(found, fmt.Sprintf("route %s dev %s table %d", a.Prefix, n.VRF.Device, n.VRF.Table))
 		}
 	}
 	return found
