@@ -211,13 +211,6 @@ func (l *loader) notBuilt(o option, problem Problem, value string) {
 		problem.Text = "is known, but not built yet; built: " + strings.Join(o.Built, ", ")
 		l.unbuilt = append(l.unbuilt, problem)
 	}
-	if o.Pending == "" || slices.ContainsFunc(l.warnings, func(w Problem) bool { return strings.HasSuffix(w.Text, o.Pending) }) {
-		return
-	}
-	if on, _ := truth(value); on {
-		problem.Text = "is known, but not built yet: " + o.Pending
-		l.warnings = append(l.warnings, problem)
-	}
 }
 
 // logging gives oslo.log's two options that matter their meaning, unless our own say otherwise.

@@ -239,23 +239,17 @@ func TestWhatCounts(t *testing.T) {
 }
 
 func TestNotBuilt(t *testing.T) {
-	got, err := load(false, "[DEFAULT]\nexposing_method = vrf\nexpose_tenant_networks=true\n"+
-		"expose_ipv6_gua_tenant_networks=on\n[bgp]\nspeaker = embedded\nannounce_with = route\n")
+	got, err := load(false, "[DEFAULT]\nexposing_method = vrf\n[bgp]\nspeaker = embedded\nannounce_with = route\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := `(default): [DEFAULT] driver = "ovn_bgp_driver": is known, but not built yet; built: nb_ovn_bgp_driver
 1.conf:2: [DEFAULT] exposing_method = "vrf": is known, but not built yet; built: underlay
-1.conf:6: [bgp] speaker = "embedded": is known, but not built yet; built: auto, frr
-1.conf:7: [bgp] announce_with = "route": is known, but not built yet; built: address`
+1.conf:4: [bgp] speaker = "embedded": is known, but not built yet; built: auto, frr
+1.conf:5: [bgp] announce_with = "route": is known, but not built yet; built: address`
 	if d := cmp.Diff(strings.Split(want, "\n"), strings.Split(got.Startable().Error(), "\n"),
 		cmpopts.SortSlices(strings.Compare)); d != "" {
 		t.Errorf("refused (-want +got):\n%s", d)
-	}
-	wantWarnings := `1.conf:3: [DEFAULT] expose_tenant_networks = "true": is known, but not built yet: ` +
-		`addresses of tenant networks are not announced`
-	if d := cmp.Diff(wantWarnings, got.Warnings.Error()); d != "" {
-		t.Errorf("warnings (-want +got):\n%s", d)
 	}
 }
 

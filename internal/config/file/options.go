@@ -15,7 +15,6 @@ type option struct {
 	Help    string
 	Values  []string          // what a choice may be
 	Built   []string          // those of Values that this version can do; nil: all
-	Pending string            // a switch whose feature is not built: what will not happen while it is on
 	Same    map[string]string // former names of values
 	AlsoIn  []spelling        // other places and names that mean this option
 }
@@ -92,12 +91,10 @@ func tenantOptions() []option {
 	methods := []string{string(config.TenantHost), string(config.TenantSubnet)}
 	return []option{
 		{Group: "DEFAULT", Name: "expose_tenant_networks", Default: "false",
-			kind:    boolean(func(s *config.Settings) *bool { return &s.Node.ExposeTenantNetworks }),
-			Pending: "addresses of tenant networks are not announced",
-			Help:    "Announce addresses of tenant networks, on the node that hosts their router's gateway."},
+			kind: boolean(func(s *config.Settings) *bool { return &s.Node.ExposeTenantNetworks }),
+			Help: "Announce addresses of tenant networks, on the node that hosts their router's gateway."},
 		{Group: "DEFAULT", Name: "expose_ipv6_gua_tenant_networks", Default: "false",
-			kind:    boolean(func(s *config.Settings) *bool { return &s.Node.ExposeGUAOnly }),
-			Pending: "addresses of tenant networks are not announced",
+			kind: boolean(func(s *config.Settings) *bool { return &s.Node.ExposeGUAOnly }),
 			Help: "Announce only the global unicast IPv6 addresses of tenant networks. expose_tenant_networks " +
 				"announces these and all others, whatever this says."},
 		{Group: "DEFAULT", Name: "advertisement_method_tenant_networks", Default: string(config.TenantHost), Values: methods,

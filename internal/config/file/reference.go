@@ -30,9 +30,6 @@ func describe(b *strings.Builder, o option) {
 	if o.Built != nil && len(o.Built) < len(o.Values) {
 		comment(b, "Built so far: "+strings.Join(o.Built, ", ")+".")
 	}
-	if o.Pending != "" {
-		comment(b, "Not built yet.")
-	}
 	for _, s := range o.AlsoIn {
 		if s.Name != o.Name {
 			comment(b, "The old name "+s.String()+" means the same.")
