@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"ovnbgp/internal/config"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/ovn"
 )
@@ -104,6 +106,133 @@ func TestAnyCloud(t *testing.T) {
 			}
 		}
 	})
+}
+
+// tenants draws routers with interfaces on tenant networks, whose subnets overlap in all ways, and machines in them.
+func tenants(t *rapid.T) ovn.Snapshot {
+	s := cloud(t)
+	pick := func(label string, from ...string) string { return rapid.SampledFrom(from).Draw(t, label) }
+	up := func() *bool { return pointer(pick("up", "yes", "yes", "yes", "no") == "yes") }
+	cidr := func() netip.Prefix {
+		return netip.MustParsePrefix(pick("cidr", "10.7.0.1/24", "10.7.0.129/25", "10.7.0.1/16", "10.8.0.1/24", "10.7.0.9/32",
+			"2a0f::1/64", "2a0f::/112", "100.64.0.1/28", "fe80::1/64"))
+	}
+	for i := range rapid.IntRange(1, 4).Draw(t, "interfaces") {
+		name, ls := fmt.Sprintf("sub%d", i), pick("switch", "s4", "s5", "s6", "s1")
+		p := &ovn.LogicalSwitchPort{UUID: "p" + name, Name: name, Switch: ls, Type: ovn.PortRouter, Up: up(), RouterPort: "lrp-" + name,
+			DeviceOwner: pick("owner", ownerInterface, ownerInterface, "x"), ScopeV4: pick("scope", "a", "a", "b", ""), ScopeV6: "a"}
+		for range rapid.IntRange(0, 2).Draw(t, "cidrs") {
+			p.CIDRs = append(p.CIDRs, cidr())
+		}
+		s.Ports = append(s.Ports, p)
+		s.RouterPorts = append(s.RouterPorts, &ovn.LogicalRouterPort{UUID: "r" + name, Name: "lrp-" + name, Switch: ls,
+			Router: pick("router", "r1", "r1", "r2"), Networks: p.CIDRs})
+	}
+	for i := range rapid.IntRange(0, 5).Draw(t, "machines") {
+		p := &ovn.LogicalSwitchPort{UUID: fmt.Sprintf("m%d", i), Name: fmt.Sprintf("m%d", i), Switch: pick("switch", "s4", "s5", "s6", "s1"),
+			Up: up(), HostID: pick("host", "n1", "n2"), ScopeV4: pick("scope", "a", "a", "b", ""), ScopeV6: "a", MAC: "fa:16:3e:00:00:01"}
+		for range rapid.IntRange(0, 2).Draw(t, "addresses") {
+			p.Addresses = append(p.Addresses, netip.MustParseAddr(pick("address", "10.7.0.9", "10.7.0.130", "10.7.9.9", "10.8.0.9",
+				"2a0f::9", "2a0f::1:0:9", "100.64.0.3")))
+		}
+		s.Ports = append(s.Ports, p)
+	}
+	for _, g := range s.RouterPorts {
+		if g.Gateway && pick("second family", "", "yes") != "" {
+			last := g.Networks[0].Addr().As4()[3]
+			g.Networks = append(g.Networks, netip.MustParsePrefix(fmt.Sprintf("2001:db8::%d/64", last)))
+		}
+	}
+	return s
+}
+
+func drawSettings(t *rapid.T) config.Node {
+	c := defaults()
+	c.ExposeTenantNetworks, c.ExposeGUAOnly = rapid.Bool().Draw(t, "expose"), rapid.Bool().Draw(t, "gua")
+	c.TenantMethod = rapid.SampledFrom([]config.TenantMethod{config.TenantHost, config.TenantSubnet}).Draw(t, "method")
+	c.RequireSNATDisabled = rapid.Bool().Draw(t, "no snat")
+	c.AddressScopes = rapid.SampledFrom([][]string{nil, nil, {"a"}}).Draw(t, "scopes")
+	return c
+}
+
+// Whatever tenants do: what is announced is led to its place by every rule that could catch its packets, and Whys agrees
+// with Node.
+func TestAnyTenants(t *testing.T) {
+	announced := 0
+	rapid.Check(t, func(t *rapid.T) {
+		in, c := on(tenants(t), "n1", "S1"), drawSettings(t)
+		n, decisions := Node(in, c)
+		keys := n.Keys()
+		for i, a := range n.Announcements {
+			if i > 0 && comparePrefixes(n.Announcements[i-1].Prefix, a.Prefix) >= 0 {
+				t.Errorf("not sorted and single: %v", keys)
+			}
+			if a.Prefix != a.Prefix.Masked() {
+				t.Errorf("%s has bits of a host", a.Prefix)
+			}
+			checkLed(t, n, a)
+			if w := Whys(in, c, a.Prefix)[a.Prefix]; w.Verdict != model.Announced || w.Key != a.Key() || w.Evidence != "" {
+				t.Errorf("Whys says of %s: %+v", a.Prefix, w)
+			}
+			announced++
+		}
+		for _, d := range decisions {
+			if !d.Address.IsValid() {
+				continue
+			}
+			_, text, _ := strings.Cut(d.Key, " ")
+			p := netip.MustParsePrefix(text)
+			if w := Whys(in, c, p)[p]; (w.Verdict == model.Announced && w.Key == d.Key) != slices.Contains(keys, d.Key) {
+				t.Errorf("Node says %+v and Whys %+v", d, w)
+			}
+			if d.Verdict != model.Announced && d.Evidence == "" || d.Text == "" || d.Row == "" || d.Reason == "" {
+				t.Errorf("a decision lacks something: %+v", d)
+			}
+		}
+		seen := map[string]bool{}
+		for _, r := range n.Rules {
+			if k := fmt.Sprint(r.Prefix, r.Table); seen[k] {
+				t.Errorf("rule to %s is there twice", r.Prefix)
+			} else {
+				seen[k] = true
+			}
+		}
+		for _, r := range n.Routes {
+			if k := fmt.Sprint("route ", r.Prefix, r.Table); seen[k] {
+				t.Errorf("route %s in table %d is there twice", r.Prefix, r.Table)
+			} else {
+				seen[k] = true
+			}
+		}
+	})
+	if announced == 0 {
+		t.Error("nothing was ever announced")
+	}
+}
+
+// checkLed follows packets for an announced prefix by each rule that matches them: all must lead to one place.
+func checkLed(t *rapid.T, n model.Node, a model.Announcement) {
+	led := 0
+	for _, rule := range n.Rules {
+		if rule.Prefix.Bits() > a.Prefix.Bits() || !rule.Prefix.Contains(a.Prefix.Addr()) {
+			continue
+		}
+		led++
+		var best model.Route
+		for _, r := range n.Routes {
+			if r.Table == rule.Table && r.Prefix.Bits() <= a.Prefix.Bits() && r.Prefix.Contains(a.Prefix.Addr()) &&
+				(!best.Prefix.IsValid() || r.Prefix.Bits() > best.Prefix.Bits()) {
+				best = r
+			}
+		}
+		if best.Device != a.Device || !slices.Contains(best.Serves, a.Key()) {
+			t.Errorf("%s on %s is led to route %s dev %s in table %d by the rule to %s", a.Prefix, a.Device, best.Prefix, best.Device,
+				rule.Table, rule.Prefix)
+		}
+	}
+	if led == 0 {
+		t.Errorf("no rule leads to %s", a.Prefix)
+	}
 }
 
 // checkCarried follows an announced address: a rule to a table, there a route to a device that is built, a flow back.
