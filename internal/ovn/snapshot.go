@@ -172,6 +172,10 @@ type LoadBalancer struct {
 	VIPFIP   netip.Addr   `json:"vipFIP,omitzero"`   // external_ids:neutron:vip_fip
 	VIPPort  string       `json:"vipPort,omitempty"` // external_ids:neutron:vip_port_id
 	Router   string       `json:"router,omitempty"`  // external_ids:lr_ref or neutron:router_name: whom it is meant for
+	// AdditionalVIPs is external_ids:neutron:additional_vips, sorted: of a dual-stack one the other address.
+	AdditionalVIPs []netip.Addr `json:"additionalVIPs,omitempty"`
+	// Disabled is set when external_ids:enabled says so; then the provider has taken the vips away.
+	Disabled bool `json:"disabled,omitempty"`
 	// Routers and Switches name, sorted, the routers and logical switches that it is attached to. Of a row that is
 	// attached to none OVN makes nothing.
 	Routers  []string `json:"routers,omitempty"`

@@ -9,6 +9,55 @@ import (
 	"ovnbgp/internal/ovn"
 )
 
+func (n *Northbound) updateBalancers() {
+	balancers := toConvert(&n.labels, n.tables.LoadBalancer)
+	routers, switches := changed(n.tables.LogicalRouter), changed(n.tables.LogicalSwitch)
+	if len(changed(n.tables.LoadBalancerGroup)) > 0 {
+		for id, row := range n.tables.LogicalRouter.All() {
+			if len(row.LoadBalancerGroup) > 0 {
+				routers.add(id)
+			}
+		}
+		for id, row := range n.tables.LogicalSwitch.All() {
+			if len(row.LoadBalancerGroup) > 0 {
+				switches.add(id)
+			}
+		}
+	}
+	for id := range routers {
+		var now ownerRow
+		if row := n.tables.LogicalRouter.Get(id); row != nil {
+			now = ownerRow{row.Name, n.withGroups(row.LoadBalancer, row.LoadBalancerGroup)}
+		}
+		n.balancerRouters.set(id, now, balancers)
+	}
+	for id := range switches {
+		var now ownerRow
+		if row := n.tables.LogicalSwitch.Get(id); row != nil {
+			now = ownerRow{row.Name, n.withGroups(row.LoadBalancer, row.LoadBalancerGroup)}
+		}
+		n.balancerSwitches.set(id, now, balancers)
+	}
+	if n.balancers.update(balancers, n.balancer) {
+		n.snapshot.Balancers = n.balancers.values()
+	}
+}
+
+// withGroups adds to the load balancers attached by themselves those attached by their group.
+func (n *Northbound) withGroups(list, groups []ovsdb.UUID) []ovsdb.UUID {
+	if len(groups) == 0 {
+		return list
+	}
+	list = slices.Clone(list)
+	for _, id := range groups {
+		if group := n.tables.LoadBalancerGroup.Get(id); group != nil {
+			list = append(list, group.LoadBalancer...)
+		}
+	}
+	slices.SortFunc(list, ovsdb.UUID.Compare)
+	return slices.Compact(list)
+}
+
 func (n *Northbound) balancer(id ovsdb.UUID) *ovn.LoadBalancer {
 	row := n.tables.LoadBalancer.Get(id)
 	if row == nil {
@@ -23,8 +72,18 @@ func (n *Northbound) balancer(id ovsdb.UUID) *ovn.LoadBalancer {
 		VIPPort: ids.Get("neutron:vip_port_id"),
 		Labels:  n.labels.of(ids),
 		// Octavia's provider writes the first, Neutron's port forwarding the second.
-		Router: cmp.Or(ids.Get("lr_ref"), ids.Get("neutron:router_name")),
+		Router:  cmp.Or(ids.Get("lr_ref"), ids.Get("neutron:router_name")),
+		Routers: n.balancerRouters.names(id), Switches: n.balancerSwitches.names(id),
 	}
+	if says, ok := ids.Lookup("enabled"); ok {
+		lb.Disabled = !isTrue(says)
+	}
+	for _, vip := range fields(ids.Get("neutron:additional_vips")) {
+		if a := p.address("external_ids:neutron:additional_vips", vip); a.IsValid() {
+			lb.AdditionalVIPs = append(lb.AdditionalVIPs, a)
+		}
+	}
+	slices.SortFunc(lb.AdditionalVIPs, netip.Addr.Compare)
 	for _, vip := range row.VIPs {
 		if a := vipAddress(&p, vip.Key); a.IsValid() {
 			lb.VIPs = append(lb.VIPs, a)

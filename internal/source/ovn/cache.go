@@ -161,6 +161,58 @@ func (o *owners) set(owner ovsdb.UUID, now ownerRow, touched set) {
 	o.lists[owner] = now
 }
 
+// sharers is owners for rows that several refer to: which routers have a load balancer.
+type sharers struct {
+	lists map[ovsdb.UUID]ownerRow
+	of    map[ovsdb.UUID]set
+}
+
+func newSharers() *sharers {
+	return &sharers{lists: map[ovsdb.UUID]ownerRow{}, of: map[ovsdb.UUID]set{}}
+}
+
+// names returns the names of those that refer to the row, sorted; nil for none.
+func (s *sharers) names(row ovsdb.UUID) []string {
+	var list []string
+	for sharer := range s.of[row] {
+		list = append(list, s.lists[sharer].name)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// set takes note of what a row that refers to others is called and refers to now, nothing when it is gone, and adds
+// each row for which that is different to touched.
+func (s *sharers) set(sharer ovsdb.UUID, now ownerRow, touched set) {
+	before := s.lists[sharer]
+	renamed := before.name != now.name
+	for _, row := range before.refs {
+		if stays := contains(now.refs, row); !stays || renamed {
+			touched.add(row)
+			if !stays {
+				delete(s.of[row], sharer)
+			}
+			if len(s.of[row]) == 0 {
+				delete(s.of, row)
+			}
+		}
+	}
+	for _, row := range now.refs {
+		if s.of[row] == nil {
+			s.of[row] = set{}
+		}
+		if !s.of[row].has(sharer) {
+			s.of[row].add(sharer)
+			touched.add(row)
+		}
+	}
+	if len(now.refs) == 0 {
+		delete(s.lists, sharer)
+		return
+	}
+	s.lists[sharer] = now
+}
+
 func contains(sorted []ovsdb.UUID, id ovsdb.UUID) bool {
 	_, found := slices.BinarySearchFunc(sorted, id, ovsdb.UUID.Compare)
 	return found

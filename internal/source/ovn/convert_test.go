@@ -126,11 +126,83 @@ func TestPorts(t *testing.T) {
 
 func TestBalancers(t *testing.T) {
 	for _, lb := range step(t, "p6-udp-listener").Balancers {
-		if !lb.VIP.IsValid() || lb.VIPPort == "" || !strings.HasPrefix(lb.Router, "neutron-") {
+		if !lb.VIP.IsValid() || lb.VIPPort == "" || !strings.HasPrefix(lb.Router, "neutron-") || lb.Disabled {
 			t.Errorf("load balancer %+v", lb)
 		}
 		want := map[string][]netip.Addr{"tcp": {lb.VIP, lb.VIPFIP}} // udp has no member yet
 		diff(t, "vips of "+lb.Protocol, want[lb.Protocol], lb.VIPs)
+		diff(t, "routers of "+lb.Protocol, []string{lb.Router}, lb.Routers)
+		diff(t, "switches of "+lb.Protocol, []string{"neutron-8c0fd46e-8cc7-4016-9964-47461fe2e719"}, lb.Switches)
+	}
+	for _, lb := range step(t, "p8-lb-disabled").Balancers {
+		if !lb.Disabled || lb.VIPs != nil || !lb.VIPFIP.IsValid() {
+			t.Errorf("disabled load balancer %+v", lb)
+		}
+	}
+	with := func(vip string) func(*ovn.LoadBalancer) bool {
+		return func(lb *ovn.LoadBalancer) bool { return lb.VIP == addr(vip) }
+	}
+	p13 := step(t, "p13-dual-stack-vip").Balancers
+	if lb := pick(t, p13, with("203.0.113.195")); lb.Routers != nil || lb.Switches != nil || len(lb.VIPs) != 1 {
+		t.Errorf("load balancer that is attached to nothing %+v", lb)
+	}
+	diff(t, "additional VIPs", []netip.Addr{addr("2001:db8:f::197")}, pick(t, p13, with("203.0.113.197")).AdditionalVIPs)
+}
+
+// Routers and switches have load balancers by themselves or by a group, and each of it may change alone.
+func TestBalancerAttachments(t *testing.T) {
+	const both = `"load_balancer":["uuid","%lb"],"load_balancer_group":["uuid","%group"]`
+	ids := strings.NewReplacer("%lb", uuid(1), "%group", uuid(9), "%other", uuid(2))
+	tables := nb.New()
+	converter := source.NewNorthbound(tables)
+	for _, tt := range []struct {
+		name, router, tenant, group string
+		want                        string // what each row is attached to: routers, then switches
+	}{
+		{"nothing", ``, ``, ``, ":/:"},
+		{"by itself", `"load_balancer":["uuid","%lb"]`, ``, ``, "r:/:"},
+		{"the group is empty", both, both, ``, "r:s/:"},
+		{"the group has another", both, both, `"load_balancer":["uuid","%other"]`, "r:s/r:s"},
+		{"and both", both, both, `"load_balancer":["set",[["uuid","%lb"],["uuid","%other"]]]`, "r:s/r:s"},
+		{"by the group alone", ``, `"load_balancer_group":["uuid","%group"]`, `"load_balancer":["uuid","%lb"]`, ":s/:"},
+		{"the group is empty again", both, `"load_balancer_group":["uuid","%group"]`, ``, "r:/:"},
+	} {
+		row := func(name, columns string) map[string]any {
+			if columns = ids.Replace(columns); columns != "" {
+				columns = "," + columns
+			}
+			return map[string]any{"initial": json.RawMessage(`{"name":"` + name + `"` + columns + `}`)}
+		}
+		text, err := json.Marshal(map[string]map[string]any{
+			"Load_Balancer":       {uuid(1): row("a", ""), uuid(2): row("b", "")},
+			"Logical_Router":      {uuid(3): row("r", tt.router)},
+			"Logical_Switch":      {uuid(4): row("s", tt.tenant)},
+			"Load_Balancer_Group": {uuid(9): row("g", tt.group)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := ovsdb.Load(tables, strings.NewReader(string(text))); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, lb := range converter.Update(ovsdb.UUID{}, nil).Balancers {
+			got = append(got, strings.Join(lb.Routers, ",")+":"+strings.Join(lb.Switches, ","))
+		}
+		diff(t, tt.name, tt.want, strings.Join(got, "/"))
+	}
+	// A router that is called anew, one more, and one that is gone.
+	for name, want := range map[string]string{
+		`{"` + uuid(3) + `":{"initial":{"name":"q","load_balancer":["uuid","` + uuid(1) + `"]}}}`: "q",
+		`{"` + uuid(3) + `":{"initial":{"name":"q","load_balancer":["uuid","` + uuid(1) + `"]}},"` +
+			uuid(5) + `":{"initial":{"name":"p","load_balancer":["uuid","` + uuid(1) + `"]}}}`: "p,q",
+		`{}`: "",
+	} {
+		text := `{"Load_Balancer":{"` + uuid(1) + `":{"initial":{"name":"a"}}},"Logical_Router":` + name + `}`
+		if err := ovsdb.Load(tables, strings.NewReader(text)); err != nil {
+			t.Fatal(err)
+		}
+		diff(t, name, want, strings.Join(converter.Update(ovsdb.UUID{}, nil).Balancers[0].Routers, ","))
 	}
 }
 

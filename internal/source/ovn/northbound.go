@@ -22,6 +22,7 @@ type Northbound struct {
 	groups      *cache[ovn.HAChassisGroup]
 
 	switchOf, portRouter, natRouter, routeRouter *owners
+	balancerRouters, balancerSwitches            *sharers
 	// routerPeers are the switch ports that name a router's port, by their row.
 	routerPeers  map[ovsdb.UUID]*ovn.LogicalSwitchPort
 	peersTouched bool
@@ -44,6 +45,7 @@ func NewNorthbound(tables *nb.Tables) *Northbound {
 		dhcp:        newCache(func(x *ovn.DHCPOptions) string { return x.UUID }),
 		groups:      newCache(func(x *ovn.HAChassisGroup) string { return x.Name }),
 		switchOf:    newOwners(), portRouter: newOwners(), natRouter: newOwners(), routeRouter: newOwners(),
+		balancerRouters: newSharers(), balancerSwitches: newSharers(),
 		routerPeers: map[ovsdb.UUID]*ovn.LogicalSwitchPort{},
 	}
 }
@@ -71,9 +73,7 @@ func (n *Northbound) Update(cluster ovsdb.UUID, absent []string) ovn.Snapshot {
 	n.updateGroups()
 	n.updateSwitches()
 	n.updateRouters()
-	if n.balancers.update(toConvert(&n.labels, n.tables.LoadBalancer), n.balancer) {
-		s.Balancers = n.balancers.values()
-	}
+	n.updateBalancers()
 	if n.dhcp.update(changed(n.tables.DHCPOptions), n.dhcpOptions) {
 		s.DHCPOptions = n.dhcp.values()
 	}

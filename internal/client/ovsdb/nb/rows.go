@@ -17,6 +17,7 @@ type Tables struct {
 	LogicalRouterStaticRoute *ovsdb.Table[LogicalRouterStaticRoute]
 	NAT                      *ovsdb.Table[NAT]
 	LoadBalancer             *ovsdb.Table[LoadBalancer]
+	LoadBalancerGroup        *ovsdb.Table[LoadBalancerGroup]
 	DHCPOptions              *ovsdb.Table[DHCPOptions]
 	HAChassisGroup           *ovsdb.Table[HAChassisGroup]
 	HAChassis                *ovsdb.Table[HAChassis]
@@ -29,12 +30,13 @@ func New() *Tables {
 		NBGlobal: ovsdb.NewTable("NB_Global", (*NBGlobal).field,
 			"external_ids", "options"),
 		LogicalSwitch: ovsdb.NewTable("Logical_Switch", (*LogicalSwitch).field,
-			"name", "ports", "load_balancer", "other_config", "external_ids"),
+			"name", "ports", "load_balancer", "load_balancer_group", "other_config", "external_ids"),
 		LogicalSwitchPort: ovsdb.NewTable("Logical_Switch_Port", (*LogicalSwitchPort).field,
 			"name", "type", "options", "parent_name", "tag_request", "tag", "addresses", "dynamic_addresses",
 			"up", "enabled", "dhcpv4_options", "dhcpv6_options", "ha_chassis_group", "external_ids"),
 		LogicalRouter: ovsdb.NewTable("Logical_Router", (*LogicalRouter).field,
-			"name", "ports", "static_routes", "nat", "load_balancer", "enabled", "options", "external_ids"),
+			"name", "ports", "static_routes", "nat", "load_balancer", "load_balancer_group", "enabled", "options",
+			"external_ids"),
 		LogicalRouterPort: ovsdb.NewTable("Logical_Router_Port", (*LogicalRouterPort).field,
 			"name", "mac", "networks", "peer", "enabled", "gateway_chassis", "ha_chassis_group", "options",
 			"status", "external_ids"),
@@ -44,6 +46,8 @@ func New() *Tables {
 			"type", "external_ip", "external_mac", "logical_ip", "logical_port", "gateway_port", "options", "external_ids"),
 		LoadBalancer: ovsdb.NewTable("Load_Balancer", (*LoadBalancer).field,
 			"name", "protocol", "vips", "options", "external_ids"),
+		LoadBalancerGroup: ovsdb.NewTable("Load_Balancer_Group", (*LoadBalancerGroup).field,
+			"name", "load_balancer"),
 		DHCPOptions: ovsdb.NewTable("DHCP_Options", (*DHCPOptions).field,
 			"cidr", "options", "external_ids"),
 		HAChassisGroup: ovsdb.NewTable("HA_Chassis_Group", (*HAChassisGroup).field,
@@ -66,6 +70,7 @@ func (t *Tables) Stores() []ovsdb.Store {
 		t.LogicalRouterStaticRoute,
 		t.NAT,
 		t.LoadBalancer,
+		t.LoadBalancerGroup,
 		t.DHCPOptions,
 		t.HAChassisGroup,
 		t.HAChassis,
@@ -91,11 +96,12 @@ func (r *NBGlobal) field(column string) any {
 
 // LogicalSwitch is a row of Logical_Switch. A network.
 type LogicalSwitch struct {
-	Name         string       // "neutron-" and the network's UUID
-	Ports        []ovsdb.UUID // rows of Logical_Switch_Port
-	LoadBalancer []ovsdb.UUID // rows of Load_Balancer
-	OtherConfig  ovsdb.Map
-	ExternalIDs  ovsdb.Map
+	Name              string       // "neutron-" and the network's UUID
+	Ports             []ovsdb.UUID // rows of Logical_Switch_Port
+	LoadBalancer      []ovsdb.UUID // rows of Load_Balancer
+	LoadBalancerGroup []ovsdb.UUID // rows of Load_Balancer_Group
+	OtherConfig       ovsdb.Map
+	ExternalIDs       ovsdb.Map
 }
 
 func (r *LogicalSwitch) field(column string) any {
@@ -106,6 +112,8 @@ func (r *LogicalSwitch) field(column string) any {
 		return &r.Ports
 	case "load_balancer":
 		return &r.LoadBalancer
+	case "load_balancer_group":
+		return &r.LoadBalancerGroup
 	case "other_config":
 		return &r.OtherConfig
 	case "external_ids":
@@ -168,14 +176,15 @@ func (r *LogicalSwitchPort) field(column string) any {
 
 // LogicalRouter is a row of Logical_Router. A router.
 type LogicalRouter struct {
-	Name         string               // "neutron-" and the router's UUID
-	Ports        []ovsdb.UUID         // rows of Logical_Router_Port
-	StaticRoutes []ovsdb.UUID         // rows of Logical_Router_Static_Route
-	NAT          []ovsdb.UUID         // rows of NAT
-	LoadBalancer []ovsdb.UUID         // rows of Load_Balancer
-	Enabled      ovsdb.Optional[bool] // absent means enabled
-	Options      ovsdb.Map
-	ExternalIDs  ovsdb.Map
+	Name              string               // "neutron-" and the router's UUID
+	Ports             []ovsdb.UUID         // rows of Logical_Router_Port
+	StaticRoutes      []ovsdb.UUID         // rows of Logical_Router_Static_Route
+	NAT               []ovsdb.UUID         // rows of NAT
+	LoadBalancer      []ovsdb.UUID         // rows of Load_Balancer
+	LoadBalancerGroup []ovsdb.UUID         // rows of Load_Balancer_Group
+	Enabled           ovsdb.Optional[bool] // absent means enabled
+	Options           ovsdb.Map
+	ExternalIDs       ovsdb.Map
 }
 
 func (r *LogicalRouter) field(column string) any {
@@ -190,6 +199,8 @@ func (r *LogicalRouter) field(column string) any {
 		return &r.NAT
 	case "load_balancer":
 		return &r.LoadBalancer
+	case "load_balancer_group":
+		return &r.LoadBalancerGroup
 	case "enabled":
 		return &r.Enabled
 	case "options":
@@ -323,6 +334,22 @@ func (r *LoadBalancer) field(column string) any {
 		return &r.Options
 	case "external_ids":
 		return &r.ExternalIDs
+	}
+	return nil
+}
+
+// LoadBalancerGroup is a row of Load_Balancer_Group. Load balancers that are attached together. OVN 22.03 brought it.
+type LoadBalancerGroup struct {
+	Name         string
+	LoadBalancer []ovsdb.UUID // rows of Load_Balancer
+}
+
+func (r *LoadBalancerGroup) field(column string) any {
+	switch column {
+	case "name":
+		return &r.Name
+	case "load_balancer":
+		return &r.LoadBalancer
 	}
 	return nil
 }
