@@ -251,7 +251,7 @@ func addSwitching(s *ovn.Snapshot, kind, name string, r reader) bool {
 			Type: ovn.PortType(r.str("type")), Up: r.maybe("up"), Disabled: r.flag("disabled"), MAC: r.str("mac"),
 			Addresses: r.addrs("ips"), CIDRs: r.prefixes("cidrs"), RequestedChassis: r.list("requested"),
 			PortName: r.str("called"), HostID: r.str("host_id"), ParentHost: r.str("parent_host"), ParentName: r.str("parent"),
-			HAGroup: r.str("group"), Chassis: r.str("chassis"), DeviceOwner: r.str("owner"), RouterPort: r.str("router_port"),
+			HAGroup: r.str("group"), Chassis: r.str("chassis"), DeviceOwner: r.str("owner"), DeviceID: r.str("device"), RouterPort: r.str("router_port"),
 			ScopeV4: r.str("scope4"), ScopeV6: r.str("scope6"),
 			Labels: r.labels("labels"), Faults: r.fault("Logical_Switch_Port", uuid)})
 	case "dhcp":
@@ -279,9 +279,12 @@ func addRouting(s *ovn.Snapshot, kind, name string, r reader) bool {
 			ExternalIP: r.addr("external"), LogicalIP: r.prefix("logical"), ExternalMAC: r.str("mac"),
 			LogicalPort: r.str("port"), GatewayPort: r.str("gateway"), Network: r.str("network"),
 			Labels: r.labels("labels"), Faults: r.fault("NAT", uuid)})
-	case "lb":
-		s.Balancers = append(s.Balancers, &ovn.LoadBalancer{UUID: uuid, Name: name, VIPs: r.addrs("vips"),
-			VIP: r.addr("vip"), VIPFIP: r.addr("vip_fip"), VIPPort: r.str("vip_port"), Router: r.str("router")})
+	case "lb": // "web/udp" is another row of the name web
+		base, _, _ := strings.Cut(name, "/")
+		s.Balancers = append(s.Balancers, &ovn.LoadBalancer{UUID: uuid, Name: base, VIPs: r.addrs("vips"),
+			VIP: r.addr("vip"), VIPFIP: r.addr("vip_fip"), VIPPort: r.str("vip_port"), Router: r.str("router"),
+			Protocol: r.str("protocol"), Routers: r.list("at"), AdditionalVIPs: r.addrs("additional"),
+			Disabled: r.flag("disabled"), Labels: r.labels("labels")})
 	case "route":
 		s.StaticRoutes = append(s.StaticRoutes, &ovn.StaticRoute{UUID: uuid, Router: r.str("router"),
 			Prefix: r.prefix("prefix"), NextHop: r.addr("via")})

@@ -34,10 +34,11 @@ func (v *view) concernsNAT(nat *ovn.NAT) bool {
 
 // distributed tells whether the floating IP is answered where its port is. OVN does so when the row has a MAC and
 // a port: the MAC comes when the port is up for the first time and stays when it goes down. Until then, and
-// wherever Neutron says that floating IPs are centralised, the gateway answers.
+// wherever Neutron says that floating IPs are centralised, the gateway answers. So it does for a load balancer, whose
+// port is on no node.
 func (v *view) distributed(nat *ovn.NAT) bool {
 	flag := v.in.OVN.DistributedFIPs
-	return (flag == nil || *flag) && nat.ExternalMAC != "" && nat.LogicalPort != ""
+	return (flag == nil || *flag) && nat.ExternalMAC != "" && nat.LogicalPort != "" && !v.isBalanced(nat)
 }
 
 // floatingIP says what a NAT row of type dnat_and_snat means.
@@ -109,7 +110,13 @@ func (v *view) placeAtPort(nat *ovn.NAT) (model.Decision, *network) {
 
 // placeAtGateway decides about a floating IP that a router's gateway answers for, wherever its port is.
 func (v *view) placeAtGateway(nat *ovn.NAT, g *ovn.LogicalRouterPort) (model.Decision, *network) {
-	if no := v.notHosted(g); no != nil {
+	no := v.notHosted(g)
+	if (no == nil || no.Evidence != model.Doubtful) && v.isBalanced(nat) {
+		if idle := v.unbalanced(nat); idle != nil {
+			no = idle
+		}
+	}
+	if no != nil {
 		return *no, nil
 	}
 	ls := v.externalNetwork(nat)
@@ -129,7 +136,7 @@ func (v *view) centralisedBecause(nat *ovn.NAT) string {
 		return "the gateway answers for floating IPs"
 	case nat.LogicalPort == "":
 		return "the gateway answers for a floating IP without a logical port"
-	case v.ports[nat.LogicalPort] != nil && v.ports[nat.LogicalPort].DeviceOwner == ownerBalancer:
+	case v.isBalanced(nat):
 		return "the gateway answers for the floating IP of a load balancer"
 	}
 	return fmt.Sprintf("the gateway answers as long as port %s has not been up", v.portName(nat.LogicalPort))

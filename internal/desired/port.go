@@ -104,7 +104,8 @@ func unservedKind(p *ovn.LogicalSwitchPort) *model.Decision {
 	case p.Type != ovn.PortVIF && p.Type != ovn.PortVirtual:
 		return suppressed("port-type", "ports of type "+string(p.Type)+" have no address to announce", "")
 	case p.DeviceOwner == ownerBalancer || p.DeviceOwner == ownerHealthSource:
-		return suppressed("load-balancer", "addresses of load balancers are not announced by this release", "")
+		return suppressed("load-balancer", "nobody is at the port of a load balancer: its address is announced where the "+
+			"gateway is of a router that its row of Load_Balancer is attached to", "")
 	}
 	return nil
 }

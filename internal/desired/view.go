@@ -29,6 +29,7 @@ type view struct {
 	defaults    map[string][]netip.Addr       // by router: next hops of its static ::/0
 	dhcp        map[string][]*ovn.DHCPOptions // by logical switch
 	interfaces  map[string]bool
+	balancers   balancers
 
 	mapped   []ovn.Mapping          // in their order
 	mappings map[string]ovn.Mapping // by physical network
@@ -68,6 +69,7 @@ func newView(in *Input, c config.Node) *view {
 		v.interfaces[i] = true
 	}
 	v.indexRows()
+	v.indexBalancers()
 	v.mapBridges()
 	v.indexNetworks()
 	v.numberTables()

@@ -143,8 +143,8 @@ func (v *view) findingsOf(asked func(netip.Addr) bool) (found []finding) {
 		}
 	}
 	for _, lb := range s.Balancers {
-		for _, a := range lb.VIPs {
-			if a != lb.VIPFIP && asked(a) {
+		for _, a := range v.vips(lb) {
+			if asked(a) {
 				keep(v.balancer(lb, a))
 			}
 		}

@@ -42,7 +42,7 @@ nat f3 router=neutron-r1 external=203.0.113.53 port=gone mac=fa:16:3e:00:00:53 n
 nat f4 router=neutron-r1 external=203.0.113.54 network=neutron-ext1
 nat f5 router=neutron-r9 external=203.0.113.55
 lb l1 router=neutron-r1 vips=203.0.113.71
-lb pf-floatingip-x-tcp router=neutron-r1 vips=203.0.113.72
+lb pf-floatingip-x-tcp router=neutron-r1 at=neutron-r1 vips=203.0.113.72
 `
 
 func TestWhy(t *testing.T) {
@@ -64,8 +64,8 @@ func TestWhy(t *testing.T) {
 		{"10.7.0.12", "suppressed tenant-network explained node2"},
 		{"10.7.0.1", "suppressed router-interface explained "},
 		{"203.0.113.70", "suppressed load-balancer explained "},
-		{"203.0.113.71", "suppressed load-balancer explained "},
-		{"203.0.113.72", "suppressed port-forwarding explained "},
+		{"203.0.113.71", "suppressed not-attached explained "},
+		{"203.0.113.72", "unplaced gateway-unclaimed doubtful "},
 		{"203.0.113.2", "unplaced gateway-unclaimed doubtful "},
 		{"203.0.113.3", "suppressed router-disabled explained "},
 		{"203.0.113.4", "elsewhere other-chassis explained S2"},
