@@ -51,6 +51,12 @@ func (v *view) indexBalancers() {
 	}
 }
 
+// isVIPOfRow tells whether a port holds addresses of a load balancer that has a row.
+func (v *view) isVIPOfRow(p *ovn.LogicalSwitchPort) bool {
+	return p.DeviceOwner == ownerBalancer &&
+		(len(v.balancers.atPort[p.Name]) > 0 || len(v.balancers.named[strings.TrimPrefix(p.DeviceID, "lb-")]) > 0)
+}
+
 // isBalanced tells whether a floating IP is that of a load balancer's address.
 func (v *view) isBalanced(nat *ovn.NAT) bool {
 	if len(v.balancers.ofFIP[nat.ExternalIP]) > 0 || len(v.balancers.atPort[nat.LogicalPort]) > 0 {
@@ -232,6 +238,9 @@ func (v *view) placeVIP(lb *ovn.LoadBalancer, a netip.Addr, row string) finding 
 		return v.at(a, row, *suppressed("no-network", fmt.Sprintf("no router that has %s has a subnet with the address, "+
 			"or a gateway that would answer", balancerName(lb)), "give it an address on a network of its router"))
 	}
+	if v.isTenant(ls) {
+		return v.tenantVIP(lb, ls, a, row)
+	}
 	if no := v.inside(ls); no != nil {
 		return v.at(a, row, *no)
 	}
@@ -247,6 +256,23 @@ func (v *view) placeVIP(lb *ovn.LoadBalancer, a netip.Addr, row string) finding 
 		f.mac = g.MAC
 	}
 	return f
+}
+
+// tenantVIP says what a row means for an address of a tenant network: the address is announced as a machine's would be,
+// and carried by its subnet's rule and route, where that leads to a router which has the row.
+func (v *view) tenantVIP(lb *ovn.LoadBalancer, ls string, a netip.Addr, row string) finding {
+	port := v.vipPort(lb, a)
+	if port == nil {
+		port = &ovn.LogicalSwitchPort{Switch: ls} // made by hand: it is in no address scope
+	}
+	l, d := v.tenantPlace(port, a)
+	switch {
+	case d.Evidence != model.Doubtful && !slices.Contains(lb.VIPs, a):
+		l, d = lead{}, *unserved(lb)
+	case d.Verdict == model.Announced && !slices.Contains(lb.Routers, l.port.Router):
+		d = *v.unattached(lb, l.port.Router)
+	}
+	return v.tenantFinding(a, row, l, d)
 }
 
 // placeVIPAt decides about an address that a router's gateway answers for.

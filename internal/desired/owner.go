@@ -24,7 +24,7 @@ type owner struct {
 //     alone will not do: it comes after the port is up, and may stay on the source of a migration for good.
 //   - A subport is where its parent is; Neutron gives it no host of its own.
 //   - A virtual port is where its active parent is, and ignores requested-chassis, as OVN does.
-//   - An external port is where OVN answers for it, on its group's first chassis; host_id names another machine.
+//   - An external port is where OVN answers for it, on its group's first live chassis; host_id names another machine.
 func (v *view) ownerOf(p *ovn.LogicalSwitchPort) owner {
 	if p.Chassis != "" {
 		return v.compare(p.Chassis)
@@ -36,10 +36,8 @@ func (v *view) ownerOf(p *ovn.LogicalSwitchPort) owner {
 		}
 		return v.compare(p.HostID)
 	case p.Type == ovn.PortExternal:
-		if g := v.groups[p.HAGroup]; g != nil && len(g.Chassis) > 0 {
-			return v.compare(g.Chassis[0].Name)
-		}
-		return owner{}
+		name, _ := v.answering(v.groups[p.HAGroup])
+		return v.compare(name)
 	case p.ParentName != "":
 		parent := v.ports[p.ParentName]
 		if parent == nil || parent.ParentName != "" { // OVN nests ports one deep

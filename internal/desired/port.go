@@ -3,6 +3,7 @@ package desired
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/ovn"
@@ -11,6 +12,7 @@ import (
 // Device owners that decisions distinguish, as Neutron names them.
 const (
 	ownerDHCP         = "network:dhcp"
+	ownerMetadata     = "network:distributed"
 	ownerBalancer     = "ovn-lb:vip"
 	ownerHealthSource = "ovn-lb-hm:distributed"
 )
@@ -44,6 +46,9 @@ func (v *view) concerns(p *ovn.LogicalSwitchPort) bool {
 
 // port says what a logical switch port means for each of its addresses.
 func (v *view) port(p *ovn.LogicalSwitchPort) []finding {
+	if v.isVIPOfRow(p) {
+		return nil // the row says what there is to say
+	}
 	if v.exposesTenants() && v.isTenant(p.Switch) {
 		return v.tenantPort(p)
 	}
@@ -89,19 +94,25 @@ func (v *view) placePort(p *ovn.LogicalSwitchPort) (model.Decision, *network) {
 	if no != nil {
 		return *no, nil
 	}
-	return model.Decision{Verdict: model.Announced, Reason: "port-up", Node: v.ownerOf(p).name,
-		Text: fmt.Sprintf("port %s is up here, on provider network %s (%s)", v.portName(p.Name), v.networkName(p.Switch),
+	reason, text := "port-up", "is up here"
+	switch {
+	case v.moving(p):
+		reason, text = "port-moving", fmt.Sprintf("is moving (requested-chassis %s) and is announced here until its row "+
+			"says that it has arrived", strings.Join(v.carrier(p).RequestedChassis, ","))
+	case p.Type == ovn.PortExternal:
+		reason, text = v.answersHere(p)
+	}
+	return model.Decision{Verdict: model.Announced, Reason: reason, Node: v.ownerOf(p).name,
+		Text: fmt.Sprintf("port %s %s, on provider network %s (%s)", v.portName(p.Name), text, v.networkName(p.Switch),
 			n.segment.device)}, n
 }
 
 // unservedKind says why ports of some kinds are announced on no node.
 func unservedKind(p *ovn.LogicalSwitchPort) *model.Decision {
 	switch {
-	case p.Type == ovn.PortLocalport:
+	case p.Type == ovn.PortLocalport || p.DeviceOwner == ownerMetadata:
 		return suppressed("localport", "the port is on every node (metadata), so no node announces it", "")
-	case p.Type == ovn.PortExternal:
-		return suppressed("external-port", "external ports (SR-IOV, bare metal) are not announced by this release", "")
-	case p.Type != ovn.PortVIF && p.Type != ovn.PortVirtual:
+	case p.Type != ovn.PortVIF && p.Type != ovn.PortVirtual && p.Type != ovn.PortExternal:
 		return suppressed("port-type", "ports of type "+string(p.Type)+" have no address to announce", "")
 	case p.DeviceOwner == ownerBalancer || p.DeviceOwner == ownerHealthSource:
 		return suppressed("load-balancer", "nobody is at the port of a load balancer: its address is announced where the "+
@@ -130,11 +141,10 @@ func (v *view) notHere(p *ovn.LogicalSwitchPort) *model.Decision {
 		d := suppressed("port-disabled", fmt.Sprintf("port %s is disabled", v.portName(p.Name)), "enable the port")
 		d.Node = o.name
 		return d
-	case !up:
+	case !up && !(o.here && v.moving(p)):
 		return v.portDown(p, o)
 	case o.name == "":
-		return &model.Decision{Verdict: model.Unplaced, Reason: "no-host", Evidence: model.Explained,
-			Text: fmt.Sprintf("no row says which host port %s is on", v.portName(p.Name))}
+		return v.noHost(p)
 	case !o.here:
 		return &model.Decision{Verdict: model.Elsewhere, Reason: "other-host", Node: o.name, Evidence: model.Explained,
 			Text: fmt.Sprintf("port %s is on %s", v.portName(p.Name), o.name)}
@@ -150,7 +160,13 @@ func (v *view) portDown(p *ovn.LogicalSwitchPort, o owner) *model.Decision {
 	if p.Up == nil {
 		d.Text = fmt.Sprintf("port %s has never been up", v.portName(p.Name))
 	}
-	if o.here && v.interfaceHere(p, o) {
+	switch {
+	case p.Type == ovn.PortExternal && v.mayAnswer(p):
+		// Whatever happens to the machine, an external port is up while some chassis of its group has it.
+		d.Evidence = model.Doubtful
+		d.Text += ", so no chassis of its group answers for it"
+		d.Fix = "look at ovn-controller on the chassis of the group and at the Southbound database"
+	case o.here && v.interfaceHere(p, o):
 		d.Evidence = model.Doubtful
 		d.Text += ", though its interface is on this node's switch"
 		d.Fix = "if the machine runs, look at ovn-controller here and at the Southbound database"

@@ -180,6 +180,8 @@ func (v *view) mute(p *ovn.LogicalSwitchPort) *model.Decision {
 		return no
 	}
 	switch {
+	case p.Type == ovn.PortExternal:
+		return suppressed("external-port", "external ports (SR-IOV, bare metal) are announced on provider networks only", "")
 	case p.DeviceOwner == ownerDHCP:
 		return suppressed("dhcp-port", "addresses of DHCP agents' ports are not announced", "")
 	case p.Disabled:

@@ -30,6 +30,7 @@ type view struct {
 	dhcp        map[string][]*ovn.DHCPOptions // by logical switch
 	interfaces  map[string]bool
 	balancers   balancers
+	alive       map[string]bool // chassis that gateways tell of: see answering
 
 	mapped   []ovn.Mapping          // in their order
 	mappings map[string]ovn.Mapping // by physical network
