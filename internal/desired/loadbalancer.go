@@ -250,7 +250,7 @@ func (v *view) placeVIP(lb *ovn.LoadBalancer, a netip.Addr, row string) finding 
 	}
 	d, n := v.placeVIPAt(lb, g, a)
 	f := v.at(a, row, d)
-	f.net, f.cidr = n, subnetOf(g.Networks, a)
+	f.net, f.cidr, f.subject = n, subnetOf(g.Networks, a), v.vipSubject(lb, ls, g.Router, a)
 	if !f.cidr.IsValid() {
 		// In none of the gateway's subnets: OVN does not answer ARP for it, though it takes what is sent to its MAC.
 		f.mac = g.MAC
@@ -272,7 +272,20 @@ func (v *view) tenantVIP(lb *ovn.LoadBalancer, ls string, a netip.Addr, row stri
 	case d.Verdict == model.Announced && !slices.Contains(lb.Routers, l.port.Router):
 		d = *v.unattached(lb, l.port.Router)
 	}
-	return v.tenantFinding(a, row, l, d)
+	f := v.tenantFinding(a, row, l, d)
+	if f.via != nil && !f.part {
+		f.subject = v.vipSubject(lb, ls, l.port.Router, a)
+	}
+	return f
+}
+
+// vipSubject is what a policy can select an address of a load balancer by.
+func (v *view) vipSubject(lb *ovn.LoadBalancer, ls, router string, a netip.Addr) subject {
+	own := []labels{{balancerName(lb), lb.Labels}}
+	if p := v.vipPort(lb, a); p != nil {
+		own = append(own, v.portLabels(p.Name))
+	}
+	return v.subject(ls, router, own...)
 }
 
 // placeVIPAt decides about an address that a router's gateway answers for.

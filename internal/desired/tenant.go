@@ -187,7 +187,13 @@ func (v *view) mute(p *ovn.LogicalSwitchPort) *model.Decision {
 	case p.Disabled:
 		return suppressed("port-disabled", fmt.Sprintf("port %s is disabled", v.portName(p.Name)), "enable the port")
 	case p.Up == nil || !*p.Up:
-		return v.portDown(p, owner{name: v.ownerOf(p).name})
+		d := v.portDown(p, owner{name: v.ownerOf(p).name})
+		if p.Up != nil {
+			// The port's interface is on another node's switch, so whether the machine was stopped or the Southbound
+			// database lost what it knew cannot be told here: many at once are held.
+			d.Evidence = model.Unexplained
+		}
+		return d
 	}
 	return nil
 }

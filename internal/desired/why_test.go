@@ -167,7 +167,7 @@ func TestWhyOfTenants(t *testing.T) {
 		{config.TenantHost, "10.1.0.11/32", "unplaced gateway-unclaimed doubtful  bgp-vrf 10.1.0.11/32"},
 		{config.TenantHost, "10.3.0.11/32", "elsewhere other-chassis explained S2 bgp-vrf 10.3.0.11/32"},
 		{config.TenantHost, "10.4.0.11/32", "announced tenant-address  S1 bgp-vrf 10.4.0.11/32"},
-		{config.TenantHost, "10.4.0.12/32", "unplaced port-down explained node2 bgp-vrf 10.4.0.12/32"},
+		{config.TenantHost, "10.4.0.12/32", "unplaced port-down unexplained node2 bgp-vrf 10.4.0.12/32"},
 		{config.TenantHost, "10.4.0.1/32", "suppressed router-interface explained  bgp-vrf 10.4.0.1/32"},
 		{config.TenantHost, "10.4.0.99/32", "unknown no-row unexplained  bgp-vrf 10.4.0.99/32"},
 		{config.TenantHost, "10.6.0.11/32", "unplaced no-router explained  bgp-vrf 10.6.0.11/32"},

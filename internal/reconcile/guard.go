@@ -193,6 +193,8 @@ func (g *guard) class(key string, local model.Decision) (status.HeldClass, strin
 		return status.HeldDoubtful, a.decision.Text
 	case local.Evidence == model.Doubtful:
 		return status.HeldDoubtful, local.Text
+	case local.Evidence == model.Unexplained && local.Verdict != model.Unknown:
+		return status.HeldUnexplained, local.Text // there is a row, and it proves nothing
 	}
 	return status.HeldUnexplained, "no row has the address any more"
 }
