@@ -45,6 +45,8 @@ type Client struct {
 	monitor *monitor
 	pokes   chan struct{}
 	syncing atomic.Bool // contents are on their way
+	// reconditioned tells the session that other conditions are wanted.
+	reconditioned chan struct{}
 
 	// mu guards the rest, and the tables while inSync. While not, the tables belong to the one goroutine that
 	// reads the connection, so that a large load does not stand in the way of Read and Status.
@@ -52,6 +54,9 @@ type Client struct {
 	inSync bool
 	conn   *Conn
 	status Status
+	// wanted are the conditions that were set last. Those that the tables agree with are numbered in the status.
+	wanted       clauses
+	wantedNumber uint64
 }
 
 // Tables is what a generated package offers: its tables, of which a Client fills those that the server has.
@@ -69,6 +74,7 @@ type Status struct {
 	Updates       uint64   // notifications applied
 	Connects      uint64   // times in sync; less one, reconnects
 	SchemaVersion string   // of the server
+	Conditions    uint64   // number of the conditions that the rows agree with; see Client.SetConditions
 	ClusterID     UUID     // of a clustered database, else zero
 	Absent        []string // tables, and "table.column", that the server has not
 }
@@ -86,6 +92,8 @@ func New(o Options, tables Tables) *Client {
 		monitor: newMonitor(o.Database, tables.Stores()),
 		pokes:   make(chan struct{}, 1),
 		status:  Status{Database: o.Database},
+
+		reconditioned: make(chan struct{}, 1),
 	}
 }
 
@@ -201,19 +209,43 @@ func (c *Client) session(ctx context.Context, endpoint string) (synced bool, err
 	if err := s.begin(ctx); err != nil {
 		return false, fmt.Errorf("%s: %w", endpoint, err)
 	}
-	select {
-	case <-ctx.Done():
-		return true, context.Cause(ctx)
-	case <-s.conn.done:
-		return true, s.conn.cause()
+	for {
+		select {
+		case <-ctx.Done():
+			return true, context.Cause(ctx)
+		case <-s.conn.done:
+			return true, s.conn.cause()
+		case <-c.reconditioned:
+			if err := s.recondition(ctx); err != nil {
+				return true, fmt.Errorf("%s: %w", endpoint, err)
+			}
+		}
 	}
 }
 
-// synced is called when the tables have the server's contents.
-func (c *Client) synced(conn *Conn) {
+// recondition sends the conditions that are wanted now, if the server does not have them. What they bring and take
+// is in the tables before the server replies.
+func (s *session) recondition(ctx context.Context) error {
+	c := s.client
+	wanted, number := c.conditions()
+	if err := c.monitor.recondition(ctx, s.conn, wanted); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.status.Conditions != number {
+		c.status.Conditions = number
+		c.poke()
+	}
+	return nil
+}
+
+// synced is called when the tables have the server's contents under the conditions of a number.
+func (c *Client) synced(conn *Conn, number uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.inSync, c.conn = true, conn
+	c.status.Conditions = number
 	c.status.Since = time.Now()
 	c.status.Connects++
 	c.status.Rows = c.monitor.rows()
@@ -257,7 +289,8 @@ func (s *session) begin(ctx context.Context) error {
 	c.mu.Unlock()
 	c.syncing.Store(true)
 	defer c.syncing.Store(false)
-	return c.monitor.begin(ctx, s.conn, func() { c.synced(s.conn) })
+	wanted, number := c.conditions()
+	return c.monitor.begin(ctx, s.conn, wanted, func() { c.synced(s.conn, number) })
 }
 
 // checkServer watches what the server says of our database, and returns an error if it is not one to work with. A
@@ -278,7 +311,7 @@ func (s *session) checkServer(ctx context.Context) error {
 	s.server = newMonitor(s.server.database, []Store{table})
 	s.server.bind(schema)
 	verdict := errors.New("the server describes no database")
-	err = s.server.begin(ctx, s.conn, func() {
+	err = s.server.begin(ctx, s.conn, nil, func() {
 		s.databases = table
 		verdict = s.judge()
 	})

@@ -24,9 +24,18 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // run runs a client of the Northbound database until the test ends.
 func run(t testing.TB, o ovsdb.Options) (*ovsdb.Client, *nb.Tables) {
 	t.Helper()
+	return runWith(t, o, nil)
+}
+
+// runWith is run with conditions from the start.
+func runWith(t testing.TB, o ovsdb.Options, conditions ovsdb.Conditions) (*ovsdb.Client, *nb.Tables) {
+	t.Helper()
 	o.Database = nb.Database
 	tables := nb.New()
 	client := ovsdb.New(o, tables)
+	if _, err := client.SetConditions(conditions); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- client.Run(ctx) }()

@@ -1,7 +1,9 @@
 package ovsdb
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,6 +20,11 @@ type monitor struct {
 	database string // and the monitor's id
 	stores   map[string]Store
 	columns  map[string][]string // what is monitored, by table
+	schema   *schema
+	// where are the conditions that the rows agree with, unless the server has been asked for others and has not
+	// confirmed them.
+	where    clauses
+	changing bool
 	// last is the newest transaction whose effects are in the stores, as the server names it. A clustered server can
 	// go on from there, a standalone one names none.
 	last string
@@ -44,16 +51,35 @@ func (m *monitor) bind(s *schema) {
 	if !maps.EqualFunc(columns, m.columns, slices.Equal) {
 		m.last = noTransaction
 	}
-	m.columns = columns
+	m.columns, m.schema = columns, s
+}
+
+// whereOf is the where member of a request about a table.
+func (m *monitor) whereOf(table string, where clauses) json.RawMessage {
+	return where.where(table, func(column string) bool {
+		_, ok := m.schema.Tables[table].Columns[column]
+		return ok
+	})
 }
 
 // begin asks for the contents and all changes, loads the contents and calls synced, in the goroutine that reads the
 // connection, before any change is applied.
-func (m *monitor) begin(ctx context.Context, c *Conn, synced func()) error {
+//
+// A server that goes on from our last transaction sends what changed since: of rows that other conditions would bring
+// it sends only those. So after a change of conditions that was not confirmed, all is loaded again.
+func (m *monitor) begin(ctx context.Context, c *Conn, where clauses, synced func()) error {
 	requests := map[string]any{}
 	for table, columns := range m.columns {
-		requests[table] = []any{map[string]any{"columns": columns}}
+		request := map[string]any{"columns": columns}
+		if _, conditional := where[table]; conditional {
+			request["where"] = m.whereOf(table, where)
+		}
+		requests[table] = []any{request}
 	}
+	if m.changing || !where.equal(m.where) {
+		m.last = noTransaction
+	}
+	m.where, m.changing = where, false
 	from := m.last
 	m.last = noTransaction // until all of the reply is in the stores
 	_, err := c.call(ctx, "monitor_cond_since", []any{m.database, m.database, requests, from}, func(d *Decoder) error {
@@ -68,6 +94,25 @@ func (m *monitor) begin(ctx context.Context, c *Conn, synced func()) error {
 	if err != nil {
 		return fmt.Errorf("monitor %s: %w", m.database, err)
 	}
+	return nil
+}
+
+// recondition changes the conditions, and returns when the tables agree with them. The goroutine that reads the
+// connection is running; it uses neither columns nor conditions.
+func (m *monitor) recondition(ctx context.Context, c *Conn, where clauses) error {
+	requests := map[string]any{}
+	for table := range m.columns {
+		if now := m.whereOf(table, where); !bytes.Equal(now, m.whereOf(table, m.where)) {
+			requests[table] = []any{map[string]any{"where": now}}
+		}
+	}
+	m.changing = true
+	if len(requests) > 0 {
+		if _, err := c.call(ctx, "monitor_cond_change", []any{m.database, m.database, requests}, nil); err != nil {
+			return fmt.Errorf("change what is monitored of %s: %w", m.database, err)
+		}
+	}
+	m.where, m.changing = where, false
 	return nil
 }
 
