@@ -28,8 +28,9 @@ type Options struct {
 	Database  string   // its schema's name: "OVN_Northbound", "Open_vSwitch"
 	Endpoints []string // as ParseEndpoints returns them; tried in random order
 	TLS       *TLS     // for ssl: endpoints
-	// LeaderOnly refuses servers that are not their cluster's leader: their data may be old, and what is written
-	// through them is forwarded. Without it any connected member will do. Standalone databases have no leader.
+	// LeaderOnly refuses servers that are not their cluster's leader: their data may be some moments old, and what is
+	// written through them is forwarded. Without it any connected member will do that is not behind what was seen
+	// already. Standalone databases have no leader.
 	LeaderOnly bool
 	// Probe is after how much silence the server is asked whether it is there; after the double it is not. It bounds
 	// the time a busy server may need before the first byte of its contents, too. 0: 60 s; negative: never.
@@ -45,6 +46,7 @@ type Client struct {
 	monitor *monitor
 	pokes   chan struct{}
 	syncing atomic.Bool // contents are on their way
+	seen    progress    // used by the goroutine that reads the connection
 	// reconditioned tells the session that other conditions are wanted.
 	reconditioned chan struct{}
 
@@ -327,7 +329,10 @@ func (s *session) judge() error {
 	s.client.mu.Lock()
 	s.client.status.ClusterID = row.ClusterID.Value
 	s.client.mu.Unlock()
-	return row.usable(s.client.options.LeaderOnly)
+	if err := row.usable(s.client.options.LeaderOnly); err != nil {
+		return err
+	}
+	return s.client.seen.advance(row)
 }
 
 // notify applies a notification; an error ends the connection.
