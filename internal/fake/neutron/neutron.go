@@ -3,7 +3,6 @@
 package neutron
 
 import (
-	"bytes"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -110,22 +109,11 @@ func (s Step) Snapshot() (ovn.Snapshot, error) {
 
 // Load makes tables hold the step, as after a reconnect: they tell how it differs from what they held.
 func (s Step) Load(tables *nb.Tables) error {
-	contents := map[string]map[string]any{}
-	for id, text := range s.rows {
-		row, err := wireRow(text)
-		if err != nil {
-			return fmt.Errorf("step %s: row %s of %s: %w", s.Name, id.uuid, id.table, err)
-		}
-		if contents[id.table] == nil {
-			contents[id.table] = map[string]any{}
-		}
-		contents[id.table][id.uuid] = map[string]any{"initial": row}
-	}
-	text, err := json.Marshal(contents)
+	rows, err := s.Rows()
 	if err != nil {
-		return fmt.Errorf("step %s: %w", s.Name, err)
+		return err
 	}
-	if err := ovsdb.Load(tables, bytes.NewReader(text)); err != nil {
+	if err := rows.Load(tables); err != nil {
 		return fmt.Errorf("step %s: %w", s.Name, err)
 	}
 	return nil

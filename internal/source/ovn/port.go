@@ -1,6 +1,7 @@
 package ovn
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 
@@ -19,7 +20,9 @@ func (n *Northbound) switchPort(id ovsdb.UUID) *ovn.LogicalSwitchPort {
 	p := parser{table: "Logical_Switch_Port", row: id.String()}
 	ids := row.ExternalIDs
 	port := &ovn.LogicalSwitchPort{
-		UUID: p.row, Name: row.Name, PortName: ids.Get("neutron:port_name"), Switch: n.switchOf.name(id),
+		UUID: p.row, Name: row.Name, PortName: ids.Get("neutron:port_name"),
+		// The switch's row may not be in the copy; each port is on one, so what Neutron notes is true then, too.
+		Switch:           cmp.Or(n.switchOf.name(id), ids.Get("neutron:network_name")),
 		Type:             ovn.PortType(row.Type),
 		Disabled:         !row.Enabled.Or(true),
 		RequestedChassis: fields(row.Options.Get("requested-chassis")),

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -24,6 +25,10 @@ type Options struct {
 	// Northbound without endpoints means those that the switch's external_ids:ovn-nb-remote names; when it names
 	// others, the source follows.
 	Northbound ovsdb.Options
+	// Scoped copies what this node needs of the Northbound database, in place of all of it; Whole then reads the rest.
+	Scoped bool
+	// Host is what this node is called where the switch does not say.
+	Host string
 }
 
 // Source reads both databases for as long as Run runs.
@@ -41,6 +46,9 @@ type Source struct {
 	central   *central // nil until its endpoints are known
 	noCentral error    // why there is none
 	labels    []string // keys of external_ids that snapshots keep
+	tenants   bool     // see ExposeTenants
+
+	whole whole
 }
 
 // central is the connection to one Northbound database, or cluster.
@@ -49,6 +57,9 @@ type central struct {
 	rows    *Northbound
 	stopped chan struct{}
 	stop    context.CancelFunc
+
+	options ovsdb.Options
+	scoped  *scoped // nil: everything is copied
 }
 
 // New returns a source that is not connected yet.
@@ -98,19 +109,28 @@ func (s *Source) Snapshot(context.Context) (ovn.Snapshot, error) {
 		return ovn.Snapshot{}, fmt.Errorf("%w: %w", model.ErrNotInSync, s.noCentral)
 	}
 	var snapshot ovn.Snapshot
-	initialized := false
+	initialized, scopeErr := false, error(nil)
 	err := s.central.client.Read(func(status ovsdb.Status) {
 		s.central.rows.SelectLabels(s.labels)
 		snapshot = s.central.rows.Update(status.ClusterID, status.Absent)
 		initialized = s.central.rows.Initialized()
+		snapshot.Local = s.local
+		if scoped := s.central.scoped; scoped != nil {
+			scopeErr = scoped.review(status, newSelf(&s.local, s.options.Host, s.tenants), time.Now())
+		}
 	})
+	if err == nil {
+		err = scopeErr
+	}
 	if err == nil && !initialized {
 		err = errors.New("the Northbound database is not initialised: it has no row in NB_Global")
 	}
 	if err != nil {
 		return ovn.Snapshot{}, fmt.Errorf("%w: %w", model.ErrNotInSync, err)
 	}
-	snapshot.Local = s.local
+	if s.central.scoped != nil {
+		return s.central.scoped.release(snapshot)
+	}
 	return snapshot, nil
 }
 
@@ -153,6 +173,8 @@ func (s *Source) follow(ctx context.Context) error {
 	if len(s.options.Northbound.Endpoints) > 0 {
 		s.connect(ctx, s.options.Northbound.Endpoints)
 	}
+	review := time.NewTicker(linger)
+	defer review.Stop()
 	for {
 		var pokes <-chan struct{}
 		if s.central != nil { // only this goroutine changes it
@@ -162,12 +184,17 @@ func (s *Source) follow(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-pokes:
+		case <-review.C:
+			s.advance(ctx) // time alone may narrow the scope
+			continue
 		case <-s.switchClient.Pokes():
 			if len(s.options.Northbound.Endpoints) == 0 {
 				named = s.followRemote(ctx, named)
 			}
 		}
-		s.poke()
+		if s.advance(ctx) {
+			s.poke()
+		}
 	}
 }
 
@@ -202,7 +229,11 @@ func (s *Source) connect(ctx context.Context, endpoints []string) {
 	o.Endpoints = endpoints
 	tables := nb.New()
 	ctx, stop := context.WithCancel(ctx)
-	c := &central{client: ovsdb.New(o, tables), rows: NewNorthbound(tables), stop: stop, stopped: make(chan struct{})}
+	c := &central{client: ovsdb.New(o, tables), rows: NewNorthbound(tables), options: o, stop: stop,
+		stopped: make(chan struct{})}
+	if s.options.Scoped {
+		c.scoped = newScoped(c.client, tables, c.rows)
+	}
 	go func() {
 		defer close(c.stopped)
 		_ = c.client.Run(ctx) // ends with ctx only, and says so

@@ -1,0 +1,198 @@
+package ovn_test
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ovnbgp/internal/client/ovsdb"
+	"ovnbgp/internal/client/ovsdb/nb"
+	"ovnbgp/internal/config"
+	"ovnbgp/internal/desired"
+	"ovnbgp/internal/fake/neutron"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/ovn"
+	source "ovnbgp/internal/source/ovn"
+)
+
+// holds tells whether a row matches a condition. It plays the server: the kinds of conditions are those a scope has.
+func holds(t *testing.T, id string, row map[string]any, c ovsdb.Condition) bool {
+	t.Helper()
+	value := row[c.Column]
+	if c.Column == "_uuid" {
+		return c.Function == "==" && c.Value.(ovsdb.UUID).String() == id
+	}
+	switch c.Function {
+	case "==":
+		text, _ := value.(string)
+		return text == c.Value.(string)
+	case "!=": // "" or nothing
+		return value != nil
+	case "includes":
+		if want, ok := c.Value.(ovsdb.UUID); ok {
+			return slices.Contains(references(value), want.String())
+		}
+		for k, v := range c.Value.(map[string]string) {
+			pairs, _ := value.([2]any)
+			list, _ := pairs[1].([][2]any)
+			if !slices.Contains(list, [2]any{k, v}) {
+				return false
+			}
+		}
+		return true
+	}
+	t.Fatalf("a condition that the test cannot play: %+v", c)
+	return false
+}
+
+func references(value any) (list []string) {
+	pair, _ := value.([2]any)
+	if pair[0] == "uuid" {
+		return []string{pair[1].(string)}
+	}
+	elements, _ := pair[1].([]any)
+	for _, e := range elements {
+		list = append(list, e.([2]any)[1].(string))
+	}
+	return list
+}
+
+func part(t *testing.T, all neutron.Rows, conditions ovsdb.Conditions) neutron.Rows {
+	t.Helper()
+	some := neutron.Rows{}
+	for table, rows := range all {
+		where, conditional := conditions[table]
+		some[table] = map[string]map[string]any{}
+		for id, row := range rows {
+			if !conditional || slices.ContainsFunc(where, func(c ovsdb.Condition) bool { return holds(t, id, row, c) }) {
+				some[table][id] = row
+			}
+		}
+	}
+	return some
+}
+
+// copying plays a scoped source against the steps of a scenario.
+type copying struct {
+	tables     *nb.Tables
+	scope      *source.Scope
+	conditions ovsdb.Conditions
+}
+
+func newCopying() *copying {
+	c := &copying{tables: nb.New()}
+	c.scope = source.NewScope(c.tables)
+	_, c.conditions = c.scope.Review(ovn.Local{}, false, time.Time{})
+	return c
+}
+
+// settle brings the copy to a step, and to an end of its questions.
+func (c *copying) settle(t *testing.T, all neutron.Rows, local ovn.Local, tenants bool, now time.Time) ovn.Snapshot {
+	t.Helper()
+	for range 10 {
+		if err := part(t, all, c.conditions).Load(c.tables); err != nil {
+			t.Fatal(err)
+		}
+		snapshot, next := c.scope.Review(local, tenants, now)
+		if sameConditions(next, c.conditions) {
+			return snapshot
+		}
+		c.conditions = next
+	}
+	t.Fatal("the scope does not come to an end")
+	return ovn.Snapshot{}
+}
+
+func sameConditions(a, b ovsdb.Conditions) bool {
+	text := func(c ovsdb.Conditions) map[string][]string {
+		out := map[string][]string{}
+		for table, list := range c {
+			for _, one := range list {
+				out[table] = append(out[table], fmt.Sprint(one))
+			}
+			slices.Sort(out[table])
+			out[table] = slices.Compact(out[table])
+		}
+		return out
+	}
+	return reflect.DeepEqual(text(a), text(b))
+}
+
+func nodeOf(name string, ports []*ovn.LogicalSwitchPort) ovn.Local {
+	bridge := ovn.Bridge{Name: "br-ex", MAC: "02:aa:bb:cc:dd:01"}
+	for _, p := range ports {
+		if p.Type == ovn.PortLocalnet {
+			bridge.Ports = append(bridge.Ports, ovn.OVSPort{Name: "patch-" + p.Name + "-to-br-int", Type: "patch", OFPort: 7})
+		}
+	}
+	return ovn.Local{SystemID: name, Hostname: name, Bridges: []ovn.Bridge{bridge},
+		Mappings: []ovn.Mapping{{Index: 1, PhysicalNetwork: "physnet1", Bridge: "br-ex"}}}
+}
+
+// In every step of every scenario a node decides by its part of the database what it decides by all of it: an agent
+// that starts there, and one that has followed, slowly or in haste. And of what it announced in the step before, each
+// address has a row that says what became of it, if there is one.
+func TestScopeIsEnough(t *testing.T) {
+	scenarios, err := neutron.Scenarios()
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := config.Node{VRF: "bgp-vrf", VRFTable: 10, NIC: "bgp-nic", AS: 64999, ExposeTenantNetworks: true,
+		TenantMethod: config.TenantHost}
+	compared := 0
+	for _, scenario := range scenarios {
+		for _, name := range []string{"compute1", "compute2", "gw1", "gw2"} {
+			now := time.Unix(1, 0)
+			hasty, slow := newCopying(), newCopying()
+			var before []netip.Addr
+			for _, step := range scenario.Steps {
+				rows, err := step.Rows()
+				if err != nil {
+					t.Fatal(err)
+				}
+				whole, err := step.Snapshot()
+				if err != nil {
+					t.Fatal(err)
+				}
+				whole.Local = nodeOf(name, whole.Ports)
+				now = now.Add(time.Second)
+				started := newCopying().settle(t, rows, whole.Local, true, now)
+				followed := hasty.settle(t, rows, whole.Local, true, now)
+				later := now.Add(time.Duration(compared) * 3 * source.Linger)
+				much := slow.settle(t, rows, whole.Local, true, later)
+				want := stateOf(whole, settings)
+				what := step.Name + " on " + name
+				for how, scoped := range map[string]ovn.Snapshot{"started": started, "followed": followed, "slow": much} {
+					if diff := cmp.Diff(want, stateOf(scoped, settings), cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+						cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+						t.Errorf("%s, %s (-whole +scoped):\n%s", what, how, diff)
+					}
+				}
+				says, all := desired.Whys(desired.Input{OVN: followed}, settings, before...), desired.Whys(desired.Input{OVN: whole}, settings, before...)
+				for _, a := range before {
+					if says[a].Verdict != all[a].Verdict || says[a].Evidence != all[a].Evidence {
+						t.Errorf("%s: %s was announced here; the database says %+v, the copy %+v", what, a, all[a], says[a])
+					}
+				}
+				before = nil
+				for _, a := range want.Announcements {
+					before = append(before, a.Prefix.Addr())
+				}
+				compared++
+			}
+		}
+	}
+	if compared < 500 {
+		t.Errorf("only %d comparisons", compared)
+	}
+}
+
+func stateOf(snapshot ovn.Snapshot, c config.Node) model.Node {
+	state, _ := desired.Node(desired.Input{OVN: snapshot}, c)
+	return state
+}
