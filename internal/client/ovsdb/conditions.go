@@ -71,7 +71,7 @@ func (c clauses) where(table string, has func(column string) bool) json.RawMessa
 // Before Run it chooses what is loaded at all; while Run runs, the rows that come in and fall out arrive as one
 // change, and once Status.Conditions is the returned number, the tables hold what the conditions ask for: until then,
 // a row that is missing may be one that has not come yet. The conditions that are in force already have their
-// number still, and nothing is sent.
+// number still, and nothing is sent. It must not be called within Read.
 func (c *Client) SetConditions(conditions Conditions) (uint64, error) {
 	encoded, err := conditions.encode()
 	if err != nil {

@@ -349,17 +349,15 @@ func pair(column, key, value string) ovsdb.Condition {
 	return ovsdb.Includes(column, map[string]string{key: value})
 }
 
-// switchConditions bring the networks of ports that matter here: behind are those that lead to hosted routers. A
-// network's row has the identity that Neutron has given the network; of a switch that Neutron has not made, one of
-// its ports leads to it.
+// switchConditions bring the networks of ports that matter here: behind are those that lead to hosted routers. Neutron
+// writes the switch's name on a port; where it has not, the switch is the one that refers to the port.
 func (s *scope) switchConditions(behind []ovsdb.UUID) []ovsdb.Condition {
-	ids, ports := lately[ovsdb.UUID]{}, []ovsdb.Condition{}
+	ids, names, ports := lately[ovsdb.UUID]{}, map[string]bool{}, []ovsdb.Condition{}
 	add := func(id ovsdb.UUID, row *nb.LogicalSwitchPort) {
-		if owner, known := s.switchOf.of[id]; known {
+		if name := row.ExternalIDs.Get("neutron:network_name"); name != "" {
+			names[name] = true
+		} else if owner, known := s.switchOf.of[id]; known {
 			ids[owner] = time.Time{}
-		} else if network, err := ovsdb.ParseUUID(strings.TrimPrefix(
-			row.ExternalIDs.Get("neutron:network_name"), "neutron-")); err == nil {
-			ids[network] = time.Time{}
 		} else {
 			ports = append(ports, ovsdb.Includes("ports", id))
 		}
@@ -374,7 +372,11 @@ func (s *scope) switchConditions(behind []ovsdb.UUID) []ovsdb.Condition {
 	for _, id := range behind {
 		add(id, s.tables.LogicalSwitchPort.Get(id))
 	}
-	return append(rows(ids), ports...)
+	list := append(rows(ids), ports...)
+	for name := range names {
+		list = append(list, ovsdb.Equal("name", name))
+	}
+	return list
 }
 
 // dhcpConditions bring what is answered on the provider networks of this node.

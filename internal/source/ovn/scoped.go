@@ -24,10 +24,12 @@ type scoped struct {
 	scope  *scope
 	tables *nb.Tables
 
-	complete bool // the copy has what the scope asked for at the last review
 	me       self
 	reviewed time.Time
-	number   uint64 // of the conditions asked for
+	wanted   ovsdb.Conditions // by the last review; nil: as before
+	number   uint64           // of the conditions asked for
+	agreed   uint64           // of those that the copy agreed with at the last review
+	complete bool             // these are the same
 
 	connects uint64        // the connection that released is of
 	current  uint64        // the connection reviewed last
@@ -41,18 +43,26 @@ func newScoped(client *ovsdb.Client, tables *nb.Tables, rows *Northbound) *scope
 	return s
 }
 
-// review asks for what the copy says to be needed, and takes note whether that is there. It must run within
-// ovsdb.Client.Read, behind Northbound.Update, and before the changes are forgotten.
-func (s *scoped) review(status ovsdb.Status, me self, now time.Time) error {
-	s.current = status.Connects
+// review takes note of what the copy says to be needed. It must run within ovsdb.Client.Read, behind Northbound.Update.
+func (s *scoped) review(status ovsdb.Status, me self, now time.Time) {
+	s.current, s.agreed = status.Connects, status.Conditions
 	if s.changed() || !reflect.DeepEqual(me, s.me) || now.Sub(s.reviewed) >= linger {
-		number, err := s.client.SetConditions(s.scope.conditions(me, now))
+		s.wanted = s.scope.conditions(me, now)
+		s.me, s.reviewed = me, now
+	}
+}
+
+// ask asks for what the last review wants, and finds out whether the copy it has seen had all that. It must not run
+// within ovsdb.Client.Read.
+func (s *scoped) ask() error {
+	if s.wanted != nil {
+		number, err := s.client.SetConditions(s.wanted)
 		if err != nil {
 			return fmt.Errorf("what to copy of the Northbound database: %w", err)
 		}
-		s.me, s.number, s.reviewed = me, number, now
+		s.number, s.wanted = number, nil
 	}
-	s.complete = status.Conditions == s.number
+	s.complete = s.agreed == s.number
 	return nil
 }
 

@@ -109,18 +109,18 @@ func (s *Source) Snapshot(context.Context) (ovn.Snapshot, error) {
 		return ovn.Snapshot{}, fmt.Errorf("%w: %w", model.ErrNotInSync, s.noCentral)
 	}
 	var snapshot ovn.Snapshot
-	initialized, scopeErr := false, error(nil)
+	initialized := false
 	err := s.central.client.Read(func(status ovsdb.Status) {
 		s.central.rows.SelectLabels(s.labels)
 		snapshot = s.central.rows.Update(status.ClusterID, status.Absent)
 		initialized = s.central.rows.Initialized()
 		snapshot.Local = s.local
 		if scoped := s.central.scoped; scoped != nil {
-			scopeErr = scoped.review(status, newSelf(&s.local, s.options.Host, s.tenants), time.Now())
+			scoped.review(status, newSelf(&s.local, s.options.Host, s.tenants), time.Now())
 		}
 	})
-	if err == nil {
-		err = scopeErr
+	if err == nil && s.central.scoped != nil {
+		err = s.central.scoped.ask()
 	}
 	if err == nil && !initialized {
 		err = errors.New("the Northbound database is not initialised: it has no row in NB_Global")
