@@ -62,6 +62,9 @@ func (a *Agent) Explain(ctx context.Context, address string) (explain.Answer, er
 	if err != nil {
 		return explain.Answer{}, err
 	}
+	if input.OVN, err = a.node.knowing(ctx, input, addr); err != nil {
+		return explain.Answer{}, fmt.Errorf("the rest of the Northbound database cannot be read now: %w", err)
+	}
 	return explain.Address(input.Input, input.Config, addr, outcome), nil
 }
 

@@ -5,8 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
-	"strings"
+	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -74,14 +73,21 @@ func (n *node) connectOVN(s config.Settings, log *slog.Logger) (*sourceovn.Sourc
 		return nil, fmt.Errorf("ovsdb_connection: %w", err)
 	}
 	tls := s.Northbound.TLS
-	return sourceovn.New(sourceovn.Options{
+	name, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("name of this host: %w", err)
+	}
+	source := sourceovn.New(sourceovn.Options{
+		Scoped: true, Host: name,
 		Switch: ovsdb.Options{Endpoints: local, OnWrite: count(&n.writes.ovs), Logger: log},
 		Northbound: ovsdb.Options{
 			Endpoints: s.Northbound.Endpoints,
 			TLS:       &ovsdb.TLS{Key: tls.Key, Cert: tls.Certificate, CA: tls.CA},
 			Logger:    log,
 		},
-	}), nil
+	})
+	source.ExposeTenants(exposesTenants(s.Node))
+	return source, nil
 }
 
 // run keeps the connections until the context ends.
@@ -102,13 +108,11 @@ func (n *node) close() error {
 func (n *node) newLoop(s config.Settings, version string, log *slog.Logger,
 	measures *metrics.Reconcile) *reconcile.Loop[roundInput, model.Node] {
 	return reconcile.New(reconcile.Options[roundInput, model.Node]{
-		Source:     n.source,
-		Compute:    func(in roundInput) (model.Node, []model.Decision) { return desired.Node(in.Input, in.Config) },
-		Carriers:   []reconcile.Applier[model.Node]{n.carriers, n.flows},
-		Announcers: []reconcile.Announcer[model.Node]{n.addresses, n.leak},
-		Evidence: func(_ context.Context, in roundInput, keys []string) (map[string]model.Decision, error) {
-			return evidence(in, keys), nil
-		},
+		Source:         n.source,
+		Compute:        func(in roundInput) (model.Node, []model.Decision) { return desired.Node(in.Input, in.Config) },
+		Carriers:       []reconcile.Applier[model.Node]{n.carriers, n.flows},
+		Announcers:     []reconcile.Announcer[model.Node]{n.addresses, n.leak},
+		Evidence:       n.evidence,
 		Database:       func(in roundInput) (string, string) { return in.OVN.Local.KnownDatabase, in.OVN.Database },
 		AcceptDatabase: n.acceptDatabase,
 		Count:          countObjects,
@@ -129,22 +133,4 @@ const knownDatabase = "ovnbgp-nb"
 // acceptDatabase keeps the identity of the Northbound database in the local switch, where a restarted agent finds it.
 func (n *node) acceptDatabase(ctx context.Context, id string) error {
 	return ovs.SetExternalID(ctx, n.ovn.Switch(), knownDatabase, id)
-}
-
-// evidence asks the snapshot, which holds the whole database, about keys.
-func evidence(in roundInput, keys []string) map[string]model.Decision {
-	var prefixes []netip.Prefix
-	for _, key := range keys {
-		_, text, _ := strings.Cut(key, " ")
-		prefix, err := netip.ParsePrefix(text)
-		if err != nil {
-			continue // no address of ours; the guard takes what is left out as in no row
-		}
-		prefixes = append(prefixes, prefix)
-	}
-	found := map[string]model.Decision{}
-	for prefix, d := range desired.Whys(in.Input, in.Config, prefixes...) {
-		found[model.Key(in.Config.VRF, prefix)] = d
-	}
-	return found
 }

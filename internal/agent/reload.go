@@ -37,6 +37,7 @@ func (a *Agent) reload() {
 	}
 	a.reloads.accepted(time.Now())
 	log.Info("configuration read")
+	a.node.ovn.ExposeTenants(exposesTenants(result.Settings.Node))
 	a.node.source.reconfigure(result.Settings.Node)
 }
 

@@ -149,7 +149,7 @@ func TestScopeIsEnough(t *testing.T) {
 		for _, name := range []string{"compute1", "compute2", "gw1", "gw2"} {
 			now := time.Unix(1, 0)
 			hasty, slow := newCopying(), newCopying()
-			var before []netip.Addr
+			var before []netip.Prefix
 			for _, step := range scenario.Steps {
 				rows, err := step.Rows()
 				if err != nil {
@@ -181,7 +181,7 @@ func TestScopeIsEnough(t *testing.T) {
 				}
 				before = nil
 				for _, a := range want.Announcements {
-					before = append(before, a.Prefix.Addr())
+					before = append(before, a.Prefix)
 				}
 				compared++
 			}

@@ -1,0 +1,82 @@
+package agent
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"time"
+
+	"ovnbgp/internal/config"
+	"ovnbgp/internal/desired"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/ovn"
+)
+
+// exposesTenants tells whether the ports of tenant networks matter to decisions.
+func exposesTenants(c config.Node) bool { return c.ExposeTenantNetworks || c.ExposeGUAOnly }
+
+// evidence asks about keys: first what this node has of the database, and for those it knows nothing of, the whole.
+func (n *node) evidence(ctx context.Context, in roundInput, keys []string) (map[string]model.Decision, error) {
+	var prefixes []netip.Prefix
+	for _, key := range keys {
+		_, text, _ := strings.Cut(key, " ")
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			continue // no address of ours; the guard takes what is left out as in no row
+		}
+		prefixes = append(prefixes, prefix)
+	}
+	known, err := n.decisions(ctx, in, prefixes)
+	found := map[string]model.Decision{}
+	for prefix, d := range known {
+		found[model.Key(in.Config.VRF, prefix)] = d
+	}
+	return found, err
+}
+
+// decisions are those of the node's part of the database, and for the addresses without a row in it, of the whole.
+//
+// The guard asks again and again while keys are held, so a read that is some seconds old answers for those that have
+// still no row, or one elsewhere. That an address ought to be announced here is what a read tells that is older than
+// the row's end: only a new one is believed.
+func (n *node) decisions(ctx context.Context, in roundInput, prefixes []netip.Prefix) (map[netip.Prefix]model.Decision,
+	error) {
+	found := desired.Whys(in.Input, in.Config, prefixes...)
+	var unknown []netip.Prefix
+	for _, p := range prefixes {
+		if found[p].Verdict == model.Unknown {
+			unknown = append(unknown, p)
+		}
+	}
+	if len(unknown) == 0 {
+		return found, nil
+	}
+	asked := time.Now()
+	for _, since := range []time.Time{{}, asked} {
+		whole, err := n.ovn.Whole(ctx, since)
+		if err != nil {
+			return nil, err
+		}
+		input := in.Input
+		input.OVN = whole
+		here := false
+		for p, d := range desired.Whys(input, in.Config, unknown...) {
+			found[p] = d
+			here = here || d.Evidence == model.Doubtful ||
+				d.Verdict == model.Announced && d.Evidence != model.Explained
+		}
+		if !here {
+			break
+		}
+	}
+	return found, nil
+}
+
+// knowing returns what OVN says that has a row with an address: the node's part where it is announced here, else the
+// whole database, because the part may lack what the row refers to.
+func (n *node) knowing(ctx context.Context, in roundInput, address netip.Addr) (ovn.Snapshot, error) {
+	if n.source.fixed != nil || desired.Why(in.Input, in.Config, address).Verdict == model.Announced {
+		return in.OVN, nil
+	}
+	return n.ovn.Whole(ctx, time.Now())
+}
