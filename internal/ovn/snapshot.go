@@ -12,8 +12,14 @@ type Snapshot struct {
 	// It differs when someone has replaced the database by another.
 	Database string `json:"database"`
 	// DistributedFIPs is NB_Global external_ids:neutron:fip-distributed; nil when the key is absent, as it is
-	// until Neutron's maintenance worker has run.
+	// until Neutron's maintenance worker has run, and where it cannot be known.
 	DistributedFIPs *bool `json:"distributedFIPs,omitempty"`
+	// Bindings tells that the chassis of each port is known: one without a chassis is bound nowhere, whatever its row
+	// asks for.
+	Bindings bool `json:"bindings,omitempty"`
+	// Tables names, by the noun's ("Logical_Switch_Port"), the table that the rows of a noun are from where it is
+	// another.
+	Tables map[string]string `json:"tables,omitempty"`
 	// Absent names tables ("Load_Balancer") and columns ("Logical_Router_Port.status") that the server's schema
 	// does not have: what they would say is unknown, not empty.
 	Absent []string `json:"absent,omitempty"`
@@ -89,6 +95,7 @@ type LogicalSwitchPort struct {
 	HostID           string   `json:"hostID,omitempty"`           // external_ids:neutron:host_id
 	ParentHost       string   `json:"parentHost,omitempty"`       // external_ids:neutron:parent_hostname
 	ParentName       string   `json:"parentName,omitempty"`       // a subport's parent
+	VirtualParents   []string `json:"virtualParents,omitempty"`   // a virtual port's possible parents
 	HAGroup          string   `json:"haGroup,omitempty"`          // name of its HA_Chassis_Group (external ports)
 	Chassis          string   `json:"chassis,omitempty"`          // name of the chassis that has bound it, where known
 
@@ -144,8 +151,9 @@ const (
 	DNAT        NATType = "dnat"
 )
 
-// NAT is a NAT row. A Neutron floating IP is one of type DNATAndSNAT, and its row UUID is the floating IP's id.
+// NAT is a translation. A Neutron floating IP is one of type DNATAndSNAT, and its row UUID is the floating IP's id.
 type NAT struct {
+	// UUID is the row's. Where one row holds several translations it is followed by "/" and the address.
 	UUID       string       `json:"uuid"`
 	Type       NATType      `json:"type"`
 	Router     string       `json:"router,omitempty"` // name of the router that has it
@@ -226,7 +234,8 @@ type Local struct {
 	Bridges []Bridge `json:"bridges,omitempty"`
 	// Interfaces lists the logical ports that have an interface here (external_ids:iface-id), sorted.
 	Interfaces []string `json:"interfaces,omitempty"`
-	// KnownDatabase is external_ids:ovnbgp-nb: the Snapshot.Database that this node last accepted.
+	// KnownDatabase is the Snapshot.Database that this node last accepted: external_ids:ovnbgp-nb of the switch, or
+	// ovnbgp-sb, for the database that is read.
 	KnownDatabase string  `json:"knownDatabase,omitempty"`
 	Faults        []Fault `json:"faults,omitempty"`
 }

@@ -84,15 +84,20 @@ func (n *Northbound) balancer(id ovsdb.UUID) *ovn.LoadBalancer {
 		}
 	}
 	slices.SortFunc(lb.AdditionalVIPs, netip.Addr.Compare)
-	for _, vip := range row.VIPs {
-		if a := vipAddress(&p, vip.Key); a.IsValid() {
-			lb.VIPs = append(lb.VIPs, a)
-		}
-	}
-	slices.SortFunc(lb.VIPs, netip.Addr.Compare)
-	lb.VIPs = slices.Compact(lb.VIPs)
+	lb.VIPs = vipAddresses(&p, row.VIPs)
 	lb.Faults = p.faults
 	return lb
+}
+
+// vipAddresses lists the addresses of the keys of vips, sorted, without doubles.
+func vipAddresses(p *parser, vips ovsdb.Map) (list []netip.Addr) {
+	for _, vip := range vips {
+		if a := vipAddress(p, vip.Key); a.IsValid() {
+			list = append(list, a)
+		}
+	}
+	slices.SortFunc(list, netip.Addr.Compare)
+	return slices.Compact(list)
 }
 
 // vipAddress reads a key of vips: "192.0.2.1:80", "[2001:db8::1]:80", or an address alone for all ports.
@@ -130,10 +135,12 @@ func (n *Northbound) group(id ovsdb.UUID) *ovn.HAChassisGroup {
 				ovn.HAChassis{Name: chassis.ChassisName, Priority: int(chassis.Priority)})
 		}
 	}
-	slices.SortFunc(group.Chassis, func(a, b ovn.HAChassis) int {
-		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Name, b.Name))
-	})
+	slices.SortFunc(group.Chassis, compareHAChassis)
 	return group
+}
+
+func compareHAChassis(a, b ovn.HAChassis) int {
+	return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Name, b.Name))
 }
 
 // groupName returns the name of the group that a row refers to.

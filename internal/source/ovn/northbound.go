@@ -167,24 +167,8 @@ func (n *Northbound) updateRouters() {
 	}
 	n.peersTouched = false
 	every(ports, n.tables.LogicalRouterPort)
-	peers := n.peers()
+	peers := peerSwitches(n.routerPeers)
 	if n.routerPorts.update(ports, func(id ovsdb.UUID) *ovn.LogicalRouterPort { return n.routerPort(id, peers) }) {
 		n.snapshot.RouterPorts = n.routerPorts.values()
 	}
-}
-
-// peers returns which switch is at the other end of a router's port, by the port's name. While Neutron moves a port
-// two may claim it; the lower row wins, for no better reason than that it does so every time.
-func (n *Northbound) peers() map[string]string {
-	best := map[string]ovsdb.UUID{}
-	for id, port := range n.routerPeers {
-		if other, ok := best[port.RouterPort]; port.Switch != "" && (!ok || id.Compare(other) < 0) {
-			best[port.RouterPort] = id
-		}
-	}
-	switches := make(map[string]string, len(best))
-	for name, id := range best {
-		switches[name] = n.routerPeers[id].Switch
-	}
-	return switches
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"ovnbgp/internal/client/ovsdb"
-	"ovnbgp/internal/client/ovsdb/nb"
 	"ovnbgp/internal/ovn"
 )
 
@@ -28,6 +27,7 @@ func (n *Northbound) switchPort(id ovsdb.UUID) *ovn.LogicalSwitchPort {
 		RequestedChassis: fields(row.Options.Get("requested-chassis")),
 		HostID:           ids.Get("neutron:host_id"),
 		ParentHost:       ids.Get("neutron:parent_hostname"),
+		VirtualParents:   fields(row.Options.Get("virtual-parents")),
 		ParentName:       row.ParentName.Value,
 		HAGroup:          n.groupName(row.HAChassisGroup),
 		DeviceOwner:      ids.Get("neutron:device_owner"),
@@ -47,15 +47,22 @@ func (n *Northbound) switchPort(id ovsdb.UUID) *ovn.LogicalSwitchPort {
 		// Not tag_request: northd has still to obey it.
 		port.Tag = int(row.Tag.Value)
 	}
-	for _, cidr := range strings.Fields(ids.Get("neutron:cidrs")) {
-		if prefix := p.prefix("external_ids:neutron:cidrs", cidr); prefix.IsValid() {
-			port.CIDRs = append(port.CIDRs, prefix)
-		}
-	}
-	addresses(&p, row, port)
+	port.CIDRs = cidrs(&p, ids)
+	addresses(&p, port, column{"addresses", row.Addresses},
+		column{"dynamic_addresses", []string{row.DynamicAddresses.Value}})
 	port.Faults = p.faults
 	n.setPeer(id, port)
 	return port
+}
+
+// cidrs reads Neutron's note of a port's addresses.
+func cidrs(p *parser, ids ovsdb.Map) (list []netip.Prefix) {
+	for _, cidr := range strings.Fields(ids.Get("neutron:cidrs")) {
+		if prefix := p.prefix("external_ids:neutron:cidrs", cidr); prefix.IsValid() {
+			list = append(list, prefix)
+		}
+	}
+	return list
 }
 
 // setPeer takes note of a switch's port that may be the other end of a router's.
@@ -71,9 +78,15 @@ func (n *Northbound) setPeer(id ovsdb.UUID, port *ovn.LogicalSwitchPort) {
 	n.peersTouched = true
 }
 
-// addresses reads "MAC IP…" of the columns addresses and dynamic_addresses. The first element that has addresses
-// counts, else the first MAC. The other forms, "unknown", "router" and "dynamic", say nothing here.
-func addresses(p *parser, row *nb.LogicalSwitchPort, port *ovn.LogicalSwitchPort) {
+// column is a column that has addresses in it, and what it says.
+type column struct {
+	name     string
+	elements []string
+}
+
+// addresses reads "MAC IP…" of columns. The first element that has addresses counts, else the first MAC. The other
+// forms, "unknown", "router" and "dynamic", say nothing here.
+func addresses(p *parser, port *ovn.LogicalSwitchPort, columns ...column) {
 	unknown := false
 	read := func(column, element string) {
 		mac, rest, _ := strings.Cut(strings.TrimSpace(element), " ")
@@ -101,10 +114,11 @@ func addresses(p *parser, row *nb.LogicalSwitchPort, port *ovn.LogicalSwitchPort
 			port.MAC, port.Addresses = mac, list
 		}
 	}
-	for _, element := range row.Addresses {
-		read("addresses", element)
+	for _, c := range columns {
+		for _, element := range c.elements {
+			read(c.name, element)
+		}
 	}
-	read("dynamic_addresses", row.DynamicAddresses.Value)
 	// Port security off, without DHCP: Neutron tells OVN nothing but "unknown", and the addresses are in its own
 	// notes alone.
 	if len(port.Addresses) == 0 && unknown {

@@ -79,3 +79,20 @@ func (n *Northbound) staticRoute(id ovsdb.UUID) *ovn.StaticRoute {
 	route.Faults = p.faults
 	return route
 }
+
+// peerSwitches returns which switch is at the other end of a router's port, by the port's name, given the switch ports
+// that name one. While Neutron moves a port two may claim it; the lower row wins, for no better reason than that it
+// does so every time.
+func peerSwitches(ports map[ovsdb.UUID]*ovn.LogicalSwitchPort) map[string]string {
+	best := map[string]ovsdb.UUID{}
+	for id, port := range ports {
+		if other, ok := best[port.RouterPort]; port.Switch != "" && (!ok || id.Compare(other) < 0) {
+			best[port.RouterPort] = id
+		}
+	}
+	switches := make(map[string]string, len(best))
+	for name, id := range best {
+		switches[name] = ports[id].Switch
+	}
+	return switches
+}

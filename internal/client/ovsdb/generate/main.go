@@ -154,7 +154,7 @@ func (t table) source(b *bytes.Buffer) {
 
 // goName turns a table's or column's name into Go's manner: Logical_Switch_Port, LogicalSwitchPort.
 func goName(name string) string {
-	initialisms := []string{"cidr", "dhcp", "ha", "id", "ip", "mac", "nat", "nb", "ovs"}
+	initialisms := []string{"cidr", "dhcp", "dp", "ha", "id", "ip", "lr", "ls", "mac", "nat", "nb", "ovs", "sb"}
 	var b strings.Builder
 	for word := range strings.SplitSeq(strings.ToLower(name), "_") {
 		switch {
