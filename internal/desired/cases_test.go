@@ -209,6 +209,11 @@ func addHere(in *Input, kind, name string, r reader) bool {
 		in.OVN.Database = name
 		in.OVN.DistributedFIPs = r.maybe("distributed")
 		in.OVN.Absent = r.list("absent")
+		in.OVN.Bindings = r.flag("bindings")
+		if in.OVN.Bindings {
+			in.OVN.Tables = map[string]string{"Logical_Switch_Port": "Port_Binding", "Logical_Router_Port": "Port_Binding",
+				"NAT": "Port_Binding"}
+		}
 	case "host":
 		in.Host = model.Host{Name: name, RTTables: r.tables("rt_tables"), Tables: r.ids("tables"),
 			OwnTables: r.ids("own"), BridgeTables: r.tables("found")}
@@ -251,7 +256,8 @@ func addSwitching(s *ovn.Snapshot, kind, name string, r reader) bool {
 			Type: ovn.PortType(r.str("type")), Up: r.maybe("up"), Disabled: r.flag("disabled"), MAC: r.str("mac"),
 			Addresses: r.addrs("ips"), CIDRs: r.prefixes("cidrs"), RequestedChassis: r.list("requested"),
 			PortName: r.str("called"), HostID: r.str("host_id"), ParentHost: r.str("parent_host"), ParentName: r.str("parent"),
-			HAGroup: r.str("group"), Chassis: r.str("chassis"), DeviceOwner: r.str("owner"), DeviceID: r.str("device"), RouterPort: r.str("router_port"),
+			VirtualParents: r.list("virtual_parents"), HAGroup: r.str("group"), Chassis: r.str("chassis"),
+			DeviceOwner: r.str("owner"), DeviceID: r.str("device"), RouterPort: r.str("router_port"),
 			ScopeV4: r.str("scope4"), ScopeV6: r.str("scope6"),
 			Labels: r.labels("labels"), Faults: r.fault("Logical_Switch_Port", uuid)})
 	case "dhcp":

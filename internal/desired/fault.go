@@ -55,7 +55,7 @@ func (v *view) unread(p *ovn.LogicalSwitchPort) (decisions []model.Decision) {
 		d := *suppressed("bad-value", fmt.Sprintf("%s of its port has a value that cannot be understood, %q: %s",
 			f.Column, f.Value, f.Reason), "correct the value")
 		d.Address, d.Key, d.Evidence = cidr.Addr(), v.key(cidr.Addr()), model.Unexplained
-		d.Row = rowOf("Logical_Switch_Port", p.UUID, "port", p.Name)
+		d.Row = v.realRow(rowOf("Logical_Switch_Port", p.UUID, "port", p.Name))
 		decisions = append(decisions, d)
 	}
 	return decisions

@@ -44,13 +44,13 @@ func suppressed(reason, text, fix string) *model.Decision {
 // note records something odd that concerns no single address.
 func (v *view) note(reason, row, text, fix string) {
 	d := suppressed(reason, text, fix)
-	d.Row = row
+	d.Row = v.realRow(row)
 	v.notes = append(v.notes, *d)
 }
 
 // at completes a decision with the address it is about and the row that proves it.
 func (v *view) at(a netip.Addr, row string, d model.Decision) finding {
-	d.Address, d.Key, d.Row = a, v.key(a), row
+	d.Address, d.Key, d.Row = a, v.key(a), v.realRow(row)
 	return finding{Decision: d, prefix: hostPrefix(a), rank: rankOther}
 }
 
@@ -70,6 +70,15 @@ func isReserved(a netip.Addr) bool {
 
 func rowOf(table, uuid, kind, name string) string {
 	return table + " " + uuid + " (" + strings.TrimSpace(kind+" "+name) + ")"
+}
+
+// realRow names the table that a row, as rowOf names it, is really in.
+func (v *view) realRow(row string) string {
+	noun, rest, _ := strings.Cut(row, " ")
+	if table := v.in.OVN.Tables[noun]; table != "" {
+		return table + " " + rest
+	}
+	return row
 }
 
 // settle makes one decision of each finding that the policy lets pass or not, and of those that want the same prefix

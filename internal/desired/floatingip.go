@@ -22,11 +22,7 @@ func (v *view) localFloatingIPs() (found []finding) {
 func (v *view) concernsNAT(nat *ovn.NAT) bool {
 	if v.distributed(nat) {
 		p := v.ports[nat.LogicalPort]
-		if p == nil {
-			return false
-		}
-		o := v.ownerOf(p)
-		return o.here || o.near
+		return p != nil && v.maybeHere(p)
 	}
 	g := v.gatewayOf(nat)
 	return g != nil && (v.hosts(g) || v.mayHost(g))

@@ -19,15 +19,16 @@ type owner struct {
 // ownerOf says which node answers for a port. One port has one owner, also in the middle of a migration, when its
 // row names two hosts.
 //
-//   - What the Southbound database says of the chassis is the truth, where it is read.
+//   - The chassis that has bound it is the truth, where that is known, and who it asks for is not: bound nowhere, it
+//     is nobody's.
 //   - An ordinary port: of the hosts it requests, the one that is also neutron:host_id, else the first. host_id
 //     alone will not do: it comes after the port is up, and may stay on the source of a migration for good.
 //   - A subport is where its parent is; Neutron gives it no host of its own.
 //   - A virtual port is where its active parent is, and ignores requested-chassis, as OVN does.
 //   - An external port is where OVN answers for it, on its group's first live chassis; host_id names another machine.
 func (v *view) ownerOf(p *ovn.LogicalSwitchPort) owner {
-	if p.Chassis != "" {
-		return v.compare(p.Chassis)
+	if p.Chassis != "" || v.in.OVN.Bindings {
+		return v.boundTo(p.Chassis)
 	}
 	switch {
 	case p.Type == ovn.PortVirtual:
@@ -46,6 +47,15 @@ func (v *view) ownerOf(p *ovn.LogicalSwitchPort) owner {
 		return v.ownerOf(parent)
 	}
 	return v.compare(ordinaryHost(p))
+}
+
+// boundTo is the owner of what a chassis has bound. A chassis has one name, so none is nearly this node's; a node that
+// does not know its own goes by that of the host, which is mostly the same.
+func (v *view) boundTo(chassis string) owner {
+	if v.chassis == "" {
+		return v.compare(chassis)
+	}
+	return owner{name: chassis, here: chassis != "" && chassis == v.chassis}
 }
 
 func ordinaryHost(p *ovn.LogicalSwitchPort) string {
@@ -74,10 +84,12 @@ func sameButDomain(a, b string) bool {
 	return a != "" && strings.HasPrefix(b, a+".")
 }
 
-// interfaceHere tells whether the local switch still has what makes the port work: its own interface, its
-// parent's, or, for a virtual port, whose parents are not in its row, this node being named.
+// interfaceHere tells whether the local switch still has what makes the port work: its own interface, its parent's,
+// or, for a virtual port, this node being named; where it is bound to no chassis, any parent's it may have.
 func (v *view) interfaceHere(p *ovn.LogicalSwitchPort, o owner) bool {
 	switch {
+	case p.Type == ovn.PortVirtual && v.unbound(p):
+		return slices.ContainsFunc(p.VirtualParents, func(parent string) bool { return v.interfaces[parent] })
 	case p.Type == ovn.PortVirtual:
 		return o.here
 	case p.ParentName != "":
@@ -85,3 +97,6 @@ func (v *view) interfaceHere(p *ovn.LogicalSwitchPort, o owner) bool {
 	}
 	return v.interfaces[p.Name]
 }
+
+// unbound tells whether it is known that no chassis has bound the port.
+func (v *view) unbound(p *ovn.LogicalSwitchPort) bool { return v.in.OVN.Bindings && p.Chassis == "" }

@@ -37,11 +37,16 @@ func (v *view) concerns(p *ovn.LogicalSwitchPort) bool {
 		n := v.networks[p.Switch]
 		return n != nil && n.segment != nil
 	case ovn.PortVIF, ovn.PortVirtual, ovn.PortExternal:
-		o := v.ownerOf(p)
-		return o.here || o.near
+		return v.maybeHere(p)
 	case ovn.PortRouter, ovn.PortLocalnet:
 	}
 	return false
+}
+
+// maybeHere tells whether a port is this node's, or would be if some name or the Southbound database were right.
+func (v *view) maybeHere(p *ovn.LogicalSwitchPort) bool {
+	o := v.ownerOf(p)
+	return o.here || o.near || v.unbound(p) && v.interfaceHere(p, o)
 }
 
 // port says what a logical switch port means for each of its addresses.
@@ -143,8 +148,14 @@ func (v *view) notHere(p *ovn.LogicalSwitchPort) *model.Decision {
 		return d
 	case !up && !(o.here && v.moving(p)):
 		return v.portDown(p, o)
+	case v.unbound(p):
+		return v.portUnbound(p, o)
 	case o.name == "":
 		return v.noHost(p)
+	case !o.here && p.Chassis != "" && v.chassis == "":
+		return &model.Decision{Verdict: model.Unplaced, Reason: "no-chassis-name", Node: o.name, Evidence: model.Doubtful,
+			Text: fmt.Sprintf("chassis %s has bound port %s, and this node does not know whether it is that chassis", o.name,
+				v.portName(p.Name)), Fix: noChassisFix}
 	case !o.here:
 		return &model.Decision{Verdict: model.Elsewhere, Reason: "other-host", Node: o.name, Evidence: model.Explained,
 			Text: fmt.Sprintf("port %s is on %s", v.portName(p.Name), o.name)}
@@ -166,10 +177,23 @@ func (v *view) portDown(p *ovn.LogicalSwitchPort, o owner) *model.Decision {
 		d.Evidence = model.Doubtful
 		d.Text += ", so no chassis of its group answers for it"
 		d.Fix = "look at ovn-controller on the chassis of the group and at the Southbound database"
-	case o.here && v.interfaceHere(p, o):
+	case (o.here || v.unbound(p)) && v.interfaceHere(p, o):
 		d.Evidence = model.Doubtful
 		d.Text += ", though its interface is on this node's switch"
 		d.Fix = "if the machine runs, look at ovn-controller here and at the Southbound database"
+	}
+	return d
+}
+
+// portUnbound tells a port that its chassis has let go from one whose chassis was lost with the database, which comes
+// back with every port bound nowhere.
+func (v *view) portUnbound(p *ovn.LogicalSwitchPort, o owner) *model.Decision {
+	d := &model.Decision{Verdict: model.Unplaced, Reason: "port-unbound", Evidence: model.Explained,
+		Text: fmt.Sprintf("no chassis has bound port %s", v.portName(p.Name))}
+	if v.interfaceHere(p, o) {
+		d.Evidence = model.Doubtful
+		d.Text += ", though its interface is on this node's switch"
+		d.Fix = "look at ovn-controller here and at the Southbound database"
 	}
 	return d
 }

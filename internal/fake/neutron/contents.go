@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"ovnbgp/internal/client/ovsdb"
-	"ovnbgp/internal/client/ovsdb/nb"
 )
 
 // Rows are a database's contents in OVSDB's notation: by table, row and column. A column that is not there has its
@@ -30,7 +29,7 @@ func (s Step) Rows() (Rows, error) {
 }
 
 // Load makes tables hold the rows, as after a reconnect: they tell how these differ from what they held.
-func (r Rows) Load(tables *nb.Tables) error {
+func (r Rows) Load(tables ovsdb.Tables) error {
 	contents := map[string]map[string]any{}
 	for table, rows := range r {
 		contents[table] = map[string]any{}

@@ -1,5 +1,5 @@
-// Package neutron loads what real Neutron and northd wrote into a Northbound database, step by step, for tests. The
-// rows go through the decoder and the converter that an agent uses. Start at Snapshot.
+// Package neutron loads what real Neutron and northd wrote into a Northbound, or a Southbound, database, step by step,
+// for tests. The rows go through the decoder and the converter that an agent uses. Start at Snapshot.
 package neutron
 
 import (
@@ -12,11 +12,12 @@ import (
 
 	"ovnbgp/internal/client/ovsdb"
 	"ovnbgp/internal/client/ovsdb/nb"
+	"ovnbgp/internal/client/ovsdb/sb"
 	"ovnbgp/internal/ovn"
 	source "ovnbgp/internal/source/ovn"
 )
 
-//go:embed testdata/*.rows
+//go:embed testdata/*.rows testdata/southbound/*.rows
 var files embed.FS
 
 // Scenario is a cloud of its own and what was done in it, in order.
@@ -29,33 +30,47 @@ type Scenario struct {
 type Step struct {
 	Name string // "f3-port-up"
 	rows map[rowID]json.RawMessage
+	from database
 }
+
+// database is which of OVN's two a step is of.
+type database int
+
+const (
+	northbound database = iota
+	southbound
+)
 
 type rowID struct{ table, uuid string }
 
-// Scenarios returns all scenarios, sorted by name.
-func Scenarios() ([]Scenario, error) {
-	names, err := fs.Glob(files, "testdata/*.rows")
+// Scenarios returns all scenarios as the Northbound database had them, sorted by name.
+func Scenarios() ([]Scenario, error) { return scenarios("testdata/*.rows", northbound) }
+
+// Southbound returns some of the scenarios as northd made the Southbound database of them, sorted by name.
+func Southbound() ([]Scenario, error) { return scenarios("testdata/southbound/*.rows", southbound) }
+
+func scenarios(pattern string, from database) ([]Scenario, error) {
+	names, err := fs.Glob(files, pattern)
 	if err != nil {
 		return nil, err
 	}
-	var scenarios []Scenario
+	var list []Scenario
 	for _, name := range names {
 		text, err := files.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
 		s := Scenario{Name: strings.TrimSuffix(path.Base(name), ".rows")}
-		if err := s.parse(string(text)); err != nil {
+		if err := s.parse(string(text), from); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		scenarios = append(scenarios, s)
+		list = append(list, s)
 	}
-	return scenarios, nil
+	return list, nil
 }
 
 // parse reads a file; its format is explained in testdata/README.md.
-func (s *Scenario) parse(text string) error {
+func (s *Scenario) parse(text string, from database) error {
 	rows := map[rowID]json.RawMessage{}
 	for n, line := range strings.Split(strings.TrimSpace(text), "\n") {
 		table, rest, _ := strings.Cut(line, " ")
@@ -65,7 +80,7 @@ func (s *Scenario) parse(text string) error {
 				next[id] = row
 			}
 			rows = next
-			s.Steps = append(s.Steps, Step{Name: rest, rows: rows})
+			s.Steps = append(s.Steps, Step{Name: rest, rows: rows, from: from})
 			continue
 		}
 		uuid, row, ok := strings.Cut(rest, " ")
@@ -83,11 +98,11 @@ func (s *Scenario) parse(text string) error {
 
 // Snapshot returns what the Northbound database said at a step; Local is for the caller to fill.
 func Snapshot(step string) (ovn.Snapshot, error) {
-	scenarios, err := Scenarios()
+	all, err := Scenarios()
 	if err != nil {
 		return ovn.Snapshot{}, err
 	}
-	for _, scenario := range scenarios {
+	for _, scenario := range all {
 		for _, s := range scenario.Steps {
 			if s.Name == step {
 				return s.Snapshot()
@@ -97,10 +112,25 @@ func Snapshot(step string) (ovn.Snapshot, error) {
 	return ovn.Snapshot{}, fmt.Errorf("there is no step %s", step)
 }
 
+// Reader is what package source/ovn converts the tables of a database with.
+type Reader interface {
+	Update(cluster ovsdb.UUID, absent []string) ovn.Snapshot
+	Initialized() bool
+}
+
+// Reader returns empty tables of the step's database, and what converts them.
+func (s Step) Reader() (ovsdb.Tables, Reader) {
+	if s.from == southbound {
+		tables := sb.New()
+		return tables, source.NewSouthbound(tables)
+	}
+	tables := nb.New()
+	return tables, source.NewNorthbound(tables)
+}
+
 // Snapshot converts the step alone, as an agent that starts then would.
 func (s Step) Snapshot() (ovn.Snapshot, error) {
-	tables := nb.New()
-	rows := source.NewNorthbound(tables)
+	tables, rows := s.Reader()
 	if err := s.Load(tables); err != nil {
 		return ovn.Snapshot{}, err
 	}
@@ -108,7 +138,7 @@ func (s Step) Snapshot() (ovn.Snapshot, error) {
 }
 
 // Load makes tables hold the step, as after a reconnect: they tell how it differs from what they held.
-func (s Step) Load(tables *nb.Tables) error {
+func (s Step) Load(tables ovsdb.Tables) error {
 	rows, err := s.Rows()
 	if err != nil {
 		return err
@@ -127,6 +157,10 @@ func wireRow(text json.RawMessage) (map[string]any, error) {
 	}
 	for column, value := range row {
 		switch value := value.(type) {
+		case string:
+			if refers(column) {
+				row[column] = [2]any{"uuid", value}
+			}
 		case []any:
 			row[column] = wireSet(column, value)
 		case map[string]any:
@@ -152,11 +186,11 @@ func wireSet(column string, elements []any) any {
 	return [2]any{"set", elements}
 }
 
-// refers reports whether a column of the Northbound database holds references: other UUIDs are plain strings.
+// refers reports whether a column holds references: other UUIDs are plain strings.
 func refers(column string) bool {
 	switch column {
 	case "ports", "static_routes", "nat", "load_balancer", "gateway_port", "ha_chassis", "ha_chassis_group",
-		"gateway_chassis", "dhcpv4_options", "dhcpv6_options":
+		"gateway_chassis", "dhcpv4_options", "dhcpv6_options", "chassis", "datapath":
 		return true
 	}
 	return false

@@ -10,17 +10,24 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"ovnbgp/internal/client/ovsdb"
-	"ovnbgp/internal/client/ovsdb/nb"
 	"ovnbgp/internal/fake/neutron"
 	"ovnbgp/internal/ovn"
-	source "ovnbgp/internal/source/ovn"
 )
 
+// scenarios are those of both databases, those of the Southbound with that in their names.
 func scenarios(t *testing.T) []neutron.Scenario {
 	t.Helper()
 	all, err := neutron.Scenarios()
 	if err != nil {
 		t.Fatal(err)
+	}
+	southbound, err := neutron.Southbound()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range southbound {
+		s.Name += " southbound"
+		all = append(all, s)
 	}
 	return all
 }
@@ -31,8 +38,7 @@ func TestStepsConvert(t *testing.T) {
 	steps := 0
 	for _, scenario := range scenarios(t) {
 		t.Run(scenario.Name, func(t *testing.T) {
-			tables := nb.New()
-			rows := source.NewNorthbound(tables)
+			tables, rows := scenario.Steps[0].Reader()
 			visit := func(step neutron.Step) ovn.Snapshot {
 				t.Helper()
 				if err := step.Load(tables); err != nil {
@@ -40,7 +46,7 @@ func TestStepsConvert(t *testing.T) {
 				}
 				got := rows.Update(ovsdb.UUID{}, nil)
 				if !rows.Initialized() {
-					t.Errorf("%s: no row of NB_Global; an agent would wait for it", step.Name)
+					t.Errorf("%s: no row of its global table; an agent would wait for it", step.Name)
 				}
 				alone, err := step.Snapshot()
 				if err != nil {
@@ -62,8 +68,8 @@ func TestStepsConvert(t *testing.T) {
 			}
 		})
 	}
-	if steps != 131 {
-		t.Errorf("%d steps, there were 131", steps)
+	if steps != 131+92 {
+		t.Errorf("%d steps, there were 131 of one database and 92 of the other", steps)
 	}
 }
 

@@ -206,8 +206,8 @@ func TestBalancerAttachments(t *testing.T) {
 	}
 }
 
-// convert makes contents of tables out of rows in OVSDB's notation, numbered, and converts them.
-func convert(t *testing.T, contents map[string][]string) ovn.Snapshot {
+// numbered makes contents of tables out of rows in OVSDB's notation.
+func numbered(t *testing.T, contents map[string][]string) string {
 	t.Helper()
 	all := map[string]map[string]any{}
 	for table, rows := range contents {
@@ -220,9 +220,15 @@ func convert(t *testing.T, contents map[string][]string) ovn.Snapshot {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(text)
+}
+
+// convert converts numbered rows of the Northbound database.
+func convert(t *testing.T, contents map[string][]string) ovn.Snapshot {
+	t.Helper()
 	tables := nb.New()
 	converter := source.NewNorthbound(tables)
-	if err := ovsdb.Load(tables, strings.NewReader(string(text))); err != nil {
+	if err := ovsdb.Load(tables, strings.NewReader(numbered(t, contents))); err != nil {
 		t.Fatal(err)
 	}
 	return converter.Update(ovsdb.UUID{}, nil)

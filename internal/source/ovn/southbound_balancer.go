@@ -23,21 +23,22 @@ func (s *Southbound) updateBalancers(datapaths set) {
 			ports[port.PortName] = port
 		}
 	}
-	if s.balancers.update(rows, func(id ovsdb.UUID) *ovn.LoadBalancer { return s.balancer(id, ports) }) {
+	r := s.routing()
+	if s.balancers.update(rows, func(id ovsdb.UUID) *ovn.LoadBalancer { return s.balancer(id, ports, r) }) {
 		s.snapshot.Balancers = s.balancers.values()
 	}
 }
 
 // balancer converts a row of Load_Balancer, which has none of the notes that the Northbound row has: they are put
 // together from the port of its address, which is known by its name.
-func (s *Southbound) balancer(id ovsdb.UUID, ports map[string]*ovn.LogicalSwitchPort) *ovn.LoadBalancer {
+func (s *Southbound) balancer(id ovsdb.UUID, ports map[string]*ovn.LogicalSwitchPort, r routing) *ovn.LoadBalancer {
 	row := s.tables.LoadBalancer.Get(id)
 	if row == nil {
 		return nil
 	}
 	p := parser{table: "Load_Balancer", row: id.String()}
 	lb := &ovn.LoadBalancer{UUID: p.row, Name: row.Name, Protocol: row.Protocol.Value, VIPs: vipAddresses(&p, row.VIPs)}
-	lb.Switches, lb.Routers = s.attached(row)
+	lb.Switches, lb.Routers = s.attached(row, r)
 	port := ports[vipPortPrefix+row.Name]
 	if port != nil {
 		lb.VIPPort, lb.VIPFIP = port.Name, port.PortFIP
@@ -48,14 +49,14 @@ func (s *Southbound) balancer(id ovsdb.UUID, ports map[string]*ovn.LogicalSwitch
 			lb.VIP = port.Addresses[0]
 		}
 	}
-	lb.Router = s.meantFor(lb.Routers, port)
+	lb.Router = r.meantFor(lb.Routers, port)
 	lb.Faults = p.faults
 	return lb
 }
 
 // attached lists the switches and routers that a load balancer works on. A server that tells of no routers leaves
 // those that are attached to its switches.
-func (s *Southbound) attached(row *sb.LoadBalancer) (switches, routers []string) {
+func (s *Southbound) attached(row *sb.LoadBalancer, r routing) (switches, routers []string) {
 	datapaths := slices.Clone(row.Datapaths)
 	for _, ref := range []ovsdb.Optional[ovsdb.UUID]{row.DatapathGroup, row.LSDatapathGroup, row.LRDatapathGroup} {
 		if group := s.tables.LogicalDPGroup.Get(ref.Value); ref.Present && group != nil {
@@ -71,10 +72,8 @@ func (s *Southbound) attached(row *sb.LoadBalancer) (switches, routers []string)
 		}
 	}
 	if !s.tables.LoadBalancer.Has("lr_datapath_group") {
-		for _, rp := range s.snapshot.RouterPorts {
-			if slices.Contains(switches, rp.Switch) && !rp.Gateway {
-				routers = append(routers, rp.Router)
-			}
+		for _, ls := range switches {
+			routers = append(routers, r.routers[ls]...)
 		}
 	}
 	slices.Sort(switches)
@@ -82,17 +81,34 @@ func (s *Southbound) attached(row *sb.LoadBalancer) (switches, routers []string)
 	return slices.Compact(switches), slices.Compact(routers)
 }
 
+// routing is what is to be known of routers to place load balancers.
+type routing struct {
+	routers  map[string][]string // those that a switch is attached to otherwise than by their gateway, by switch
+	networks map[string][]string // the switches of all ports, by router
+	gateways map[string]bool     // the routers with one
+}
+
+func (s *Southbound) routing() routing {
+	r := routing{routers: map[string][]string{}, networks: map[string][]string{}, gateways: map[string]bool{}}
+	for _, rp := range s.routerPorts.values() {
+		r.networks[rp.Router] = append(r.networks[rp.Router], rp.Switch)
+		if rp.Gateway {
+			r.gateways[rp.Router] = true
+		} else {
+			r.routers[rp.Switch] = append(r.routers[rp.Switch], rp.Router)
+		}
+	}
+	return r
+}
+
 // meantFor picks of the routers that have a load balancer the one whose gateway its address is reached by: a router
 // with a gateway, best one with a port on the address's network.
-func (s *Southbound) meantFor(routers []string, vip *ovn.LogicalSwitchPort) string {
-	near, gateway := map[string]bool{}, map[string]bool{}
-	for _, rp := range s.snapshot.RouterPorts {
-		near[rp.Router] = near[rp.Router] || vip != nil && rp.Switch == vip.Switch
-		gateway[rp.Router] = gateway[rp.Router] || rp.Gateway
-	}
+func (r routing) meantFor(routers []string, vip *ovn.LogicalSwitchPort) string {
 	for _, good := range []func(string) bool{
-		func(r string) bool { return near[r] && gateway[r] },
-		func(r string) bool { return gateway[r] },
+		func(name string) bool {
+			return r.gateways[name] && vip != nil && slices.Contains(r.networks[name], vip.Switch)
+		},
+		func(name string) bool { return r.gateways[name] },
 		func(string) bool { return true },
 	} {
 		if i := slices.IndexFunc(routers, good); i >= 0 {

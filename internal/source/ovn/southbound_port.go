@@ -2,6 +2,7 @@ package ovn
 
 import (
 	"net/netip"
+	"reflect"
 	"strings"
 
 	"ovnbgp/internal/client/ovsdb"
@@ -87,7 +88,7 @@ func peerOf(row *sb.PortBinding) string {
 // no port of a switch.
 func (s *Southbound) note(id ovsdb.UUID, row *sb.PortBinding, port *ovn.LogicalSwitchPort) {
 	if keep(s.routerPeers, id, port, port != nil && port.RouterPort != "") {
-		s.routersStale, s.natsStale = true, true
+		s.routersStale = true
 	}
 	if keep(s.vipPorts, id, port, port != nil && strings.HasPrefix(port.PortName, vipPortPrefix)) {
 		s.lbsStale = true
@@ -103,19 +104,18 @@ func (s *Southbound) note(id ovsdb.UUID, row *sb.PortBinding, port *ovn.LogicalS
 	if port != nil {
 		fip = port.PortFIP
 	}
-	if s.floatingIPs[id] != fip {
+	if keep(s.floatingIPs, id, fip, fip.IsValid()) {
 		s.natsStale = true
 	}
-	keep(s.floatingIPs, id, fip, fip.IsValid())
 }
 
-// keep puts a value in a map, or takes out the one that is there, and returns whether one is there or was.
+// keep puts a value in a map, or takes out the one that is there, and returns whether that made a difference.
 func keep[T any](m map[ovsdb.UUID]T, id ovsdb.UUID, value T, is bool) bool {
-	_, was := m[id]
+	before, was := m[id]
 	if is {
 		m[id] = value
-	} else {
-		delete(m, id)
+		return !was || !reflect.DeepEqual(before, value)
 	}
-	return is || was
+	delete(m, id)
+	return was
 }

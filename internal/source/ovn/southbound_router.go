@@ -25,6 +25,7 @@ func (s *Southbound) updateRouterPorts(ports set) {
 			_, router = s.datapath(row.Datapath)
 		}
 		was := s.routerSide.has(id)
+		_, wasPlace := s.places[id]
 		isPlace := router != "" && row.Type == "chassisredirect"
 		if router != "" && !isPlace {
 			s.routerSide.add(id)
@@ -35,7 +36,8 @@ func (s *Southbound) updateRouterPorts(ports set) {
 		if isPlace {
 			of = cmp.Or(row.Options.Get("distributed-port"), strings.TrimPrefix(row.LogicalPort, placePrefix))
 		}
-		if keep(s.places, id, of, isPlace) || was || s.routerSide.has(id) {
+		keep(s.places, id, of, isPlace)
+		if isPlace || wasPlace || was || s.routerSide.has(id) {
 			s.routersStale = true
 		}
 	}
