@@ -71,16 +71,21 @@ func Run(ctx context.Context, o Options) error {
 	}
 	a.loop = a.node.newLoop(settings, o.Version, o.Log, set.Reconcile)
 	metrics.RegisterReadings(registry, a.readings)
-	o.Log.Info("agent starts", slog.String("version", o.Version), slog.String("northbound", endpoints(settings)))
+	o.Log.Info("agent starts", slog.String("version", o.Version), slog.String("driver", string(settings.Node.Driver)),
+		slog.String("database", endpoints(settings)))
 	return a.serve(ctx, registry)
 }
 
-// endpoints says where the Northbound database is looked for.
+// endpoints says where the central database is looked for.
 func endpoints(s config.Settings) string {
-	if len(s.Northbound.Endpoints) == 0 {
-		return "as the switch's external_ids:ovn-nb-remote says"
+	list, key := s.Northbound.Endpoints, "ovn-nb-remote"
+	if s.Node.Driver.Southbound() {
+		list, key = s.Southbound.Endpoints, "ovn-remote"
 	}
-	return strings.Join(s.Northbound.Endpoints, ",")
+	if len(list) == 0 {
+		return "as the switch's external_ids:" + key + " says"
+	}
+	return strings.Join(list, ",")
 }
 
 // serve runs every part until the context ends or one of them fails.

@@ -45,7 +45,7 @@ func Cleanup(ctx context.Context, o Options, how CleanupOptions) ([]plan.Planned
 
 // cleanup removes, looks again, and then has the switch forget the database.
 func (n *node) cleanup(ctx context.Context, c config.Node, how CleanupOptions) ([]plan.Planned, error) {
-	// Which bridges are ours to look at says the switch; without a Northbound database that is enough.
+	// Which bridges are ours to look at says the switch; without a central database that is enough.
 	local, err := n.ovn.WaitLocal(ctx)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (n *node) cleanup(ctx context.Context, c config.Node, how CleanupOptions) (
 	if err != nil {
 		return done, err
 	}
-	last, err := run(ctx, "database", n.forgetDatabase(local), how)
+	last, err := run(ctx, "database", n.forget(local), how)
 	return append(done, last...), err
 }
 
@@ -168,11 +168,12 @@ func names(bridges []model.Bridge) []string {
 	return list
 }
 
-// forgetDatabase lists the step that removes the identity of the database from the switch.
-func (n *node) forgetDatabase(local ovn.Local) []plan.Step {
-	if local.KnownDatabase == "" {
-		return nil
+// forget lists the steps that remove what is ours from the switch's external_ids: the identity of the database, and that
+// of the other which another driver read.
+func (n *node) forget(local ovn.Local) (steps []plan.Step) {
+	for _, key := range local.Marks {
+		steps = append(steps, plan.Step{Verb: plan.Delete, Object: "external_ids:" + key, Why: "cleanup",
+			Do: func(ctx context.Context) error { return ovs.SetExternalID(ctx, n.ovn.Switch(), key, "") }})
 	}
-	return []plan.Step{{Verb: plan.Delete, Object: "external_ids:" + knownDatabase, Why: "cleanup",
-		Do: func(ctx context.Context) error { return ovs.SetExternalID(ctx, n.ovn.Switch(), knownDatabase, "") }}}
+	return steps
 }

@@ -72,22 +72,35 @@ func (n *node) connectOVN(s config.Settings, log *slog.Logger) (*sourceovn.Sourc
 	if err != nil {
 		return nil, fmt.Errorf("ovsdb_connection: %w", err)
 	}
-	tls := s.Northbound.TLS
 	name, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("name of this host: %w", err)
 	}
-	source := sourceovn.New(sourceovn.Options{
+	o := sourceovn.Options{
 		Scoped: true, Host: name,
-		Switch: ovsdb.Options{Endpoints: local, OnWrite: count(&n.writes.ovs), Logger: log},
-		Northbound: ovsdb.Options{
-			Endpoints: s.Northbound.Endpoints,
-			TLS:       &ovsdb.TLS{Key: tls.Key, Cert: tls.Certificate, CA: tls.CA},
-			Logger:    log,
-		},
-	})
+		Switch:     ovsdb.Options{Endpoints: local, OnWrite: count(&n.writes.ovs), Logger: log},
+		Northbound: central(s.Northbound, log),
+	}
+	if s.Node.Driver.Southbound() {
+		southbound := central(s.Southbound, log)
+		o.Southbound = &southbound
+	}
+	source := sourceovn.New(o)
 	source.ExposeTenants(exposesTenants(s.Node))
 	return source, nil
+}
+
+func central(d config.Database, log *slog.Logger) ovsdb.Options {
+	return ovsdb.Options{Endpoints: d.Endpoints, Logger: log,
+		TLS: &ovsdb.TLS{Key: d.TLS.Key, Cert: d.TLS.Certificate, CA: d.TLS.CA}}
+}
+
+// knownKey is the key in the switch's external_ids that keeps which database was accepted; source/ovn reads it.
+func knownKey(c config.Node) string {
+	if c.Driver.Southbound() {
+		return model.KnownSouthboundKey
+	}
+	return model.KnownNorthboundKey
 }
 
 // run keeps the connections until the context ends.
@@ -114,7 +127,8 @@ func (n *node) newLoop(s config.Settings, version string, log *slog.Logger,
 		Announcers:     []reconcile.Announcer[model.Node]{n.addresses, n.leak},
 		Evidence:       n.evidence,
 		Database:       func(in roundInput) (string, string) { return in.OVN.Local.KnownDatabase, in.OVN.Database },
-		AcceptDatabase: n.acceptDatabase,
+		DatabaseName:   n.ovn.Database(),
+		AcceptDatabase: n.acceptDatabase(knownKey(s.Node)),
 		Count:          countObjects,
 		Writes:         n.writes.bySubsystem,
 		Version:        version,
@@ -127,10 +141,7 @@ func (n *node) newLoop(s config.Settings, version string, log *slog.Logger,
 	})
 }
 
-// knownDatabase is the key in the switch's external_ids; source/ovn reads it.
-const knownDatabase = "ovnbgp-nb"
-
-// acceptDatabase keeps the identity of the Northbound database in the local switch, where a restarted agent finds it.
-func (n *node) acceptDatabase(ctx context.Context, id string) error {
-	return ovs.SetExternalID(ctx, n.ovn.Switch(), knownDatabase, id)
+// acceptDatabase keeps the identity of the central database in the local switch, where a restarted agent finds it.
+func (n *node) acceptDatabase(key string) func(context.Context, string) error {
+	return func(ctx context.Context, id string) error { return ovs.SetExternalID(ctx, n.ovn.Switch(), key, id) }
 }

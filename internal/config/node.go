@@ -36,6 +36,9 @@ const (
 	DriverEVPN        Driver = "ovn_evpn_driver"
 )
 
+// Southbound tells whether the driver reads the Southbound database; the others read the Northbound.
+func (d Driver) Southbound() bool { return d != DriverNB }
+
 // Method is how addresses reach the fabric (exposing_method).
 type Method string
 

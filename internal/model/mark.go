@@ -5,8 +5,15 @@ import (
 	"net/netip"
 )
 
-// KnownDatabaseKey is the key in the local switch's external_ids that keeps which Northbound database was accepted.
-const KnownDatabaseKey = "ovnbgp-nb"
+// MarkPrefix begins the keys in the local switch's external_ids that are ours.
+const MarkPrefix = "ovnbgp-"
+
+// Keys in the local switch's external_ids that keep which Northbound, and which Southbound, database was accepted. There
+// are two, so that reading the one instead of the other is not taken for another database.
+const (
+	KnownNorthboundKey = "ovnbgp-nb"
+	KnownSouthboundKey = "ovnbgp-sb"
+)
 
 // VLANDevice names the VLAN device of a tag on a bridge. The kernel allows 15 characters, so the bridge's name is cut
 // to ten. It is the old agent's name, so that what it left is found.

@@ -236,8 +236,10 @@ type Local struct {
 	Interfaces []string `json:"interfaces,omitempty"`
 	// KnownDatabase is the Snapshot.Database that this node last accepted: external_ids:ovnbgp-nb of the switch, or
 	// ovnbgp-sb, for the database that is read.
-	KnownDatabase string  `json:"knownDatabase,omitempty"`
-	Faults        []Fault `json:"faults,omitempty"`
+	KnownDatabase string `json:"knownDatabase,omitempty"`
+	// Marks lists the keys of external_ids that are ours, sorted.
+	Marks  []string `json:"marks,omitempty"`
+	Faults []Fault  `json:"faults,omitempty"`
 }
 
 // Mapping is an item of external_ids:ovn-bridge-mappings.

@@ -42,8 +42,8 @@ type objectID struct {
 	verb              plan.Verb
 }
 
-func newBooks(log *slog.Logger, m *metrics.Reconcile) *books {
-	return &books{log: log, metrics: m, troubles: map[objectID]*status.Object{}}
+func newBooks(log *slog.Logger, m *metrics.Reconcile, database string) *books {
+	return &books{log: log, metrics: m, source: status.Source{Name: database}, troubles: map[objectID]*status.Object{}}
 }
 
 // open begins a round.
@@ -159,7 +159,8 @@ func (b *books) held(h *status.Held) {
 
 // gate notes whether the source could be read.
 func (b *books) gate(err error, known, database string) {
-	src := status.Source{InSync: err == nil, Since: time.Now().UTC(), Database: database, Known: known}
+	src := status.Source{InSync: err == nil, Since: time.Now().UTC(), Name: b.source.Name, Database: database,
+		Known: known}
 	if err != nil {
 		src.Err = err.Error()
 		src.Database, src.Known = b.source.Database, b.source.Known

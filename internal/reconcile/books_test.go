@@ -16,7 +16,7 @@ import (
 // A remark is told when it appears, and again when it comes back; not round after round.
 func TestRemarksAreToldOnce(t *testing.T) {
 	var log bytes.Buffer
-	b := newBooks(logTo(&log), metrics.NewReconcile(prometheus.NewRegistry()))
+	b := newBooks(logTo(&log), metrics.NewReconcile(prometheus.NewRegistry()), "OVN_Northbound")
 	bad := func(n int) (list []model.Decision) {
 		for i := range n {
 			list = append(list, model.Decision{Reason: "bad-value", Row: fmt.Sprintf("NAT %d", i), Text: "odd"})

@@ -70,7 +70,7 @@ func New[I any, S State[S]](o Options[I, S]) *Loop[I, S] {
 		requests:     make(chan request),
 		reported:     make(chan struct{}, 1),
 		stopped:      make(chan struct{}),
-		books:        newBooks(o.Log, o.Metrics),
+		books:        newBooks(o.Log, o.Metrics, o.DatabaseName),
 		guard:        newGuard(o.Guard),
 		broken:       map[string]time.Time{},
 		unresponsive: map[string]unresponsive{},

@@ -28,6 +28,7 @@ type Options[I any, S State[S]] struct {
 	// Database returns the identity of the database that this node last accepted, "" before the first, and of
 	// the one read now, "" when unknown. AcceptDatabase keeps an identity.
 	Database       func(I) (known, now string)
+	DatabaseName   string // for the status
 	AcceptDatabase func(ctx context.Context, id string) error
 
 	// Count lists how many objects of each kind a state wants, for the status.

@@ -61,6 +61,8 @@ type Source struct {
 	InSync bool      `json:"inSync"`
 	Since  time.Time `json:"since,omitzero"`
 	Err    string    `json:"err,omitempty"`
+	// Name is what the database read is called, by its schema: "OVN_Northbound".
+	Name string `json:"name,omitempty"`
 	// Database is the identity of the database read, Known that of the one this node has accepted.
 	Database string `json:"database,omitempty"`
 	Known    string `json:"known,omitempty"`

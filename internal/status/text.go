@@ -151,7 +151,7 @@ func sourceText(r Report) string {
 		text += " since " + ago(r.Time, r.Source.Since)
 	}
 	if r.Source.Database != "" {
-		text += ", database " + r.Source.Database
+		text += ", database " + strings.TrimSpace(r.Source.Name+" "+r.Source.Database)
 	}
 	return text
 }

@@ -26,7 +26,7 @@ func at(seconds int) time.Time {
 func healthy() Report {
 	return Report{
 		Version: "1.0", Time: at(100), Synced: true,
-		Source: Source{InSync: true, Since: at(0), Database: "5f1c", Known: "5f1c"},
+		Source: Source{InSync: true, Since: at(0), Name: "OVN_Northbound", Database: "5f1c", Known: "5f1c"},
 		Subsystems: []Subsystem{
 			{Name: "kernel", Role: Carrier, Read: true, Writes: 31},
 			{Name: "bgp-nic", Role: Announcer, Read: true, Writes: 2},

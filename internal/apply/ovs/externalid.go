@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ovnbgp/internal/client/ovsdb"
+	"ovnbgp/internal/model"
 )
 
 // Database is the local switch's database. *ovsdb.Client is the real one.
@@ -13,14 +14,11 @@ type Database interface {
 	Transact(ctx context.Context, operations ...ovsdb.Operation) ([]ovsdb.Result, error)
 }
 
-// externalIDPrefix marks the keys of the Open_vSwitch row that are ours.
-const externalIDPrefix = "ovnbgp-"
-
 // SetExternalID writes one of our keys, "ovnbgp-nb", in external_ids of the local Open_vSwitch row; an empty value
 // removes it. Keys of others are refused.
 func SetExternalID(ctx context.Context, db Database, key, value string) error {
-	if !strings.HasPrefix(key, externalIDPrefix) {
-		return fmt.Errorf("set external_ids:%s of the switch: only keys that begin with %s are ours", key, externalIDPrefix)
+	if !strings.HasPrefix(key, model.MarkPrefix) {
+		return fmt.Errorf("set external_ids:%s of the switch: only keys that begin with %s are ours", key, model.MarkPrefix)
 	}
 	// A map's insert leaves a key that is there as it is: delete first.
 	changes := []ovsdb.Mutation{{Column: "external_ids", Mutator: "delete", Value: []string{key}}}

@@ -195,3 +195,30 @@ func refers(column string) bool {
 	}
 	return false
 }
+
+// Inserts returns operations that write the step into a database, with the rows' own UUIDs. has tells the tables
+// (column "") and columns to write: the schema of an older OVN lacks some.
+func (s Step) Inserts(has func(table, column string) bool) ([]ovsdb.Operation, error) {
+	var list []ovsdb.Operation
+	for id, text := range s.rows {
+		row, err := wireRow(text)
+		if err != nil {
+			return nil, fmt.Errorf("step %s: row %s of %s: %w", s.Name, id.uuid, id.table, err)
+		}
+		uuid, err := ovsdb.ParseUUID(id.uuid)
+		if err != nil {
+			return nil, fmt.Errorf("step %s: %s: %w", s.Name, id.table, err)
+		}
+		if !has(id.table, "") {
+			continue
+		}
+		columns := ovsdb.Columns{}
+		for column, value := range row {
+			if has(id.table, column) {
+				columns[column] = value
+			}
+		}
+		list = append(list, ovsdb.InsertAs(uuid, id.table, "", columns))
+	}
+	return list, nil
+}

@@ -13,16 +13,22 @@ import (
 // integrationBridge is ovn-controller's bridge where external_ids:ovn-bridge names no other.
 const integrationBridge = "br-int"
 
-// convertLocal converts the rows of the node's own switch; they are few enough to be converted together.
-func convertLocal(tables *vswitch.Tables) ovn.Local {
+// convertLocal converts the rows of the node's own switch; they are few enough to be converted together. known is the
+// key in external_ids that keeps which central database was accepted.
+func convertLocal(tables *vswitch.Tables, known string) ovn.Local {
 	var local ovn.Local
 	integration := integrationBridge
 	for id, row := range tables.OpenVSwitch.All() {
 		p := parser{table: "Open_vSwitch", row: id.String()}
 		local.SystemID = row.ExternalIDs.Get("system-id")
 		local.Hostname = row.ExternalIDs.Get("hostname")
-		local.KnownDatabase = row.ExternalIDs.Get(model.KnownDatabaseKey)
+		local.KnownDatabase = row.ExternalIDs.Get(known)
 		local.Mappings = mappings(&p, row.ExternalIDs.Get("ovn-bridge-mappings"))
+		for _, pair := range row.ExternalIDs {
+			if strings.HasPrefix(pair.Key, model.MarkPrefix) {
+				local.Marks = append(local.Marks, pair.Key)
+			}
+		}
 		local.Faults = p.faults
 		integration = cmp.Or(row.ExternalIDs.Get("ovn-bridge"), integrationBridge)
 	}
@@ -98,10 +104,10 @@ func anyChanged(tables *vswitch.Tables) bool {
 		len(changed(tables.Interface)) > 0
 }
 
-// remote returns the Northbound database that the switch names.
-func remote(tables *vswitch.Tables) string {
+// remote returns the central database that the switch names under a key of external_ids.
+func remote(tables *vswitch.Tables, key string) string {
 	for _, row := range tables.OpenVSwitch.All() {
-		return row.ExternalIDs.Get("ovn-nb-remote")
+		return row.ExternalIDs.Get(key)
 	}
 	return ""
 }

@@ -2,7 +2,6 @@ package ovn
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"sync"
@@ -88,7 +87,7 @@ func (s *scoped) release(snapshot ovn.Snapshot) (ovn.Snapshot, error) {
 
 // advance lets the scope follow what came, and returns whether there may be something new to see.
 func (s *Source) advance(ctx context.Context) bool {
-	if !s.options.Scoped {
+	if !s.scopes {
 		return true
 	}
 	_, err := s.Snapshot(ctx)
@@ -121,7 +120,7 @@ type whole struct {
 // Whole reads the Northbound database as a whole, once, for questions about addresses that a scoped snapshot does not
 // have; what was read within the last five seconds, and not before since, is good enough.
 func (s *Source) Whole(ctx context.Context, since time.Time) (ovn.Snapshot, error) {
-	if !s.options.Scoped {
+	if !s.scopes {
 		return s.Snapshot(ctx)
 	}
 	s.whole.mu.Lock()
@@ -159,16 +158,15 @@ func (s *Source) readWhole(ctx context.Context) (ovn.Snapshot, error) {
 	if central == nil {
 		return ovn.Snapshot{}, noCentral
 	}
-	tables := nb.New()
+	tables, rows := s.kind.read()
 	status, err := ovsdb.ReadOnce(ctx, central.options, tables)
 	if err != nil {
 		return ovn.Snapshot{}, err
 	}
-	rows := NewNorthbound(tables)
 	rows.SelectLabels(labels)
 	snapshot := rows.Update(status.ClusterID, status.Absent)
 	if !rows.Initialized() {
-		return ovn.Snapshot{}, errors.New("the Northbound database is not initialised: it has no row in NB_Global")
+		return ovn.Snapshot{}, fmt.Errorf("the %s database is not initialised: it has no row in %s", s.kind.name, s.kind.global)
 	}
 	snapshot.Local = local
 	return snapshot, nil

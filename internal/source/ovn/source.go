@@ -1,4 +1,5 @@
-// Package ovn reads what OVN says: the Northbound database and the node's own switch, as one ovn.Snapshot. It keeps
+// Package ovn reads what OVN says: the Northbound or the Southbound database and the node's own switch, as one
+// ovn.Snapshot. It keeps
 // a copy of each, converts the rows that changed, and shares the others between snapshots. A value that cannot be
 // understood becomes a fault of its row. Nothing here decides. Start at Source.Snapshot.
 package ovn
@@ -14,6 +15,7 @@ import (
 
 	"ovnbgp/internal/client/ovsdb"
 	"ovnbgp/internal/client/ovsdb/nb"
+	"ovnbgp/internal/client/ovsdb/sb"
 	"ovnbgp/internal/client/ovsdb/vswitch"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/ovn"
@@ -25,15 +27,46 @@ type Options struct {
 	// Northbound without endpoints means those that the switch's external_ids:ovn-nb-remote names; when it names
 	// others, the source follows.
 	Northbound ovsdb.Options
+	// Southbound, where it is set, is read instead; external_ids:ovn-remote names its endpoints.
+	Southbound *ovsdb.Options
 	// Scoped copies what this node needs of the Northbound database, in place of all of it; Whole then reads the rest.
 	Scoped bool
 	// Host is what this node is called where the switch does not say.
 	Host string
 }
 
+// reader converts the tables of one of OVN's central databases.
+type reader interface {
+	Update(cluster ovsdb.UUID, absent []string) ovn.Snapshot
+	Initialized() bool
+	SelectLabels(keys []string)
+}
+
+// kind is what there is to know of the central database that is read.
+type kind struct {
+	name     string // for people
+	schema   string
+	global   string // the table of its one row
+	remote   string // the key in the switch's external_ids
+	knownKey string // where the switch keeps which was accepted
+	read     func() (ovsdb.Tables, reader)
+}
+
+func (o Options) kind() kind {
+	if o.Southbound != nil {
+		return kind{"Southbound", sb.Database, "SB_Global", "ovn-remote", model.KnownSouthboundKey,
+			func() (ovsdb.Tables, reader) { t := sb.New(); return t, NewSouthbound(t) }}
+	}
+	return kind{"Northbound", nb.Database, "NB_Global", "ovn-nb-remote", model.KnownNorthboundKey,
+		func() (ovsdb.Tables, reader) { t := nb.New(); return t, NewNorthbound(t) }}
+}
+
 // Source reads both databases for as long as Run runs.
 type Source struct {
-	options Options
+	kind    kind
+	address ovsdb.Options // of the central database
+	scopes  bool          // only what this node needs is copied
+	host    string        // see Options
 	pokes   chan struct{}
 
 	switchClient *ovsdb.Client
@@ -41,7 +74,7 @@ type Source struct {
 
 	mu        sync.Mutex
 	local     ovn.Local
-	remote    string // external_ids:ovn-nb-remote
+	remote    string // what external_ids names the central database by
 	localRead bool
 	central   *central // nil until its endpoints are known
 	noCentral error    // why there is none
@@ -51,10 +84,10 @@ type Source struct {
 	whole whole
 }
 
-// central is the connection to one Northbound database, or cluster.
+// central is the connection to one central database, or cluster.
 type central struct {
 	client  *ovsdb.Client
-	rows    *Northbound
+	rows    reader
 	stopped chan struct{}
 	stop    context.CancelFunc
 
@@ -64,10 +97,17 @@ type central struct {
 
 // New returns a source that is not connected yet.
 func New(o Options) *Source {
-	o.Switch.Database, o.Northbound.Database = vswitch.Database, nb.Database
+	o.Switch.Database = vswitch.Database
+	address, kind := o.Northbound, o.kind()
+	if o.Southbound != nil {
+		address = *o.Southbound
+	}
+	address.Database = kind.schema
 	tables := vswitch.New()
 	return &Source{
-		options: o, pokes: make(chan struct{}, 1),
+		kind: kind, address: address, pokes: make(chan struct{}, 1),
+		// The Southbound database is copied as a whole.
+		scopes: o.Scoped && o.Southbound == nil, host: o.Host,
 		switchClient: ovsdb.New(o.Switch, tables), switchTables: tables,
 		noCentral: errors.New("the local switch has not been read yet"),
 	}
@@ -76,7 +116,10 @@ func New(o Options) *Source {
 // Switch returns the client of the node's own switch, for those who write to it.
 func (s *Source) Switch() *ovsdb.Client { return s.switchClient }
 
-// Status returns how the connections are: the switch's, then the Northbound database's where it is known.
+// Database returns the name of the central database that is read: "OVN_Northbound" or "OVN_Southbound".
+func (s *Source) Database() string { return s.kind.schema }
+
+// Status returns how the connections are: the switch's, then the central database's where it is known.
 func (s *Source) Status() []ovsdb.Status {
 	list := []ovsdb.Status{s.switchClient.Status()}
 	s.mu.Lock()
@@ -84,7 +127,7 @@ func (s *Source) Status() []ovsdb.Status {
 	if s.central != nil {
 		return append(list, s.central.client.Status())
 	}
-	return append(list, ovsdb.Status{Database: nb.Database, LastError: s.noCentral})
+	return append(list, ovsdb.Status{Database: s.kind.schema, LastError: s.noCentral})
 }
 
 // Pokes receives when the snapshot may be different.
@@ -116,14 +159,14 @@ func (s *Source) Snapshot(context.Context) (ovn.Snapshot, error) {
 		initialized = s.central.rows.Initialized()
 		snapshot.Local = s.local
 		if scoped := s.central.scoped; scoped != nil {
-			scoped.review(status, newSelf(&s.local, s.options.Host, s.tenants), time.Now())
+			scoped.review(status, newSelf(&s.local, s.host, s.tenants), time.Now())
 		}
 	})
 	if err == nil && s.central.scoped != nil {
 		err = s.central.scoped.ask()
 	}
 	if err == nil && !initialized {
-		err = errors.New("the Northbound database is not initialised: it has no row in NB_Global")
+		err = fmt.Errorf("the %s database is not initialised: it has no row in %s", s.kind.name, s.kind.global)
 	}
 	if err != nil {
 		return ovn.Snapshot{}, fmt.Errorf("%w: %w", model.ErrNotInSync, err)
@@ -148,7 +191,8 @@ func (s *Source) readLocal() error {
 	initialized := false
 	err := s.switchClient.Read(func(ovsdb.Status) {
 		if !s.localRead || anyChanged(s.switchTables) {
-			s.local, s.remote, s.localRead = convertLocal(s.switchTables), remote(s.switchTables), true
+			s.local, s.localRead = convertLocal(s.switchTables, s.kind.knownKey), true
+			s.remote = remote(s.switchTables, s.kind.remote)
 		}
 		initialized = s.switchTables.OpenVSwitch.Len() > 0
 	})
@@ -166,12 +210,12 @@ func (s *Source) Run(ctx context.Context) error {
 	return parts.Wait()
 }
 
-// follow keeps a client of the Northbound database that the options, or the switch, name.
+// follow keeps a client of the central database that the options, or the switch, name.
 func (s *Source) follow(ctx context.Context) error {
 	defer s.disconnect()
 	named := ""
-	if len(s.options.Northbound.Endpoints) > 0 {
-		s.connect(ctx, s.options.Northbound.Endpoints)
+	if len(s.address.Endpoints) > 0 {
+		s.connect(ctx, s.address.Endpoints)
 	}
 	review := time.NewTicker(linger)
 	defer review.Stop()
@@ -188,7 +232,7 @@ func (s *Source) follow(ctx context.Context) error {
 			s.advance(ctx) // time alone may narrow the scope
 			continue
 		case <-s.switchClient.Pokes():
-			if len(s.options.Northbound.Endpoints) == 0 {
+			if len(s.address.Endpoints) == 0 {
 				named = s.followRemote(ctx, named)
 			}
 		}
@@ -205,8 +249,8 @@ func (s *Source) followRemote(ctx context.Context, before string) string {
 	err := s.readLocal()
 	now := s.remote
 	if err == nil && now == "" && s.central == nil {
-		s.noCentral = errors.New("no Northbound database is configured, " +
-			"and the switch's external_ids:ovn-nb-remote names none")
+		s.noCentral = fmt.Errorf("no %s database is configured, and the switch's external_ids:%s names none",
+			s.kind.name, s.kind.remote)
 	}
 	s.mu.Unlock()
 	if err != nil || now == "" || now == before {
@@ -215,7 +259,7 @@ func (s *Source) followRemote(ctx context.Context, before string) string {
 	endpoints, err := ovsdb.ParseEndpoints(now)
 	if err != nil {
 		s.mu.Lock()
-		s.noCentral = fmt.Errorf("external_ids:ovn-nb-remote of the switch: %w", err)
+		s.noCentral = fmt.Errorf("external_ids:%s of the switch: %w", s.kind.remote, err)
 		s.mu.Unlock()
 		return before
 	}
@@ -225,14 +269,13 @@ func (s *Source) followRemote(ctx context.Context, before string) string {
 }
 
 func (s *Source) connect(ctx context.Context, endpoints []string) {
-	o := s.options.Northbound
+	o := s.address
 	o.Endpoints = endpoints
-	tables := nb.New()
+	tables, rows := s.kind.read()
 	ctx, stop := context.WithCancel(ctx)
-	c := &central{client: ovsdb.New(o, tables), rows: NewNorthbound(tables), options: o, stop: stop,
-		stopped: make(chan struct{})}
-	if s.options.Scoped {
-		c.scoped = newScoped(c.client, tables, c.rows)
+	c := &central{client: ovsdb.New(o, tables), rows: rows, options: o, stop: stop, stopped: make(chan struct{})}
+	if rows, ok := rows.(*Northbound); ok && s.scopes {
+		c.scoped = newScoped(c.client, rows.tables, rows)
 	}
 	go func() {
 		defer close(c.stopped)

@@ -104,7 +104,7 @@ func TestLocal(t *testing.T) {
 		Northbound: ovsdb.Options{Endpoints: []string{central.Endpoint()}}})
 	snapshot := until(t, s, "a snapshot", good)
 	row := snapshot.Local.Faults[0].Row
-	diff(t, "local", ovn.Local{SystemID: "S1", Hostname: "node1", KnownDatabase: "known", Interfaces: []string{"port-1"},
+	diff(t, "local", ovn.Local{SystemID: "S1", Hostname: "node1", KnownDatabase: "known", Marks: []string{"ovnbgp-nb"}, Interfaces: []string{"port-1"},
 		Mappings: []ovn.Mapping{{Index: 1, PhysicalNetwork: "physnet1", Bridge: "br-ex"},
 			{Index: 3, PhysicalNetwork: "physnet2", Bridge: "br-absent"}},
 		Bridges: []ovn.Bridge{{Name: "br-ex", MAC: "02:aa:00:00:00:01", Protocols: []string{"OpenFlow13"},

@@ -35,6 +35,7 @@ type Southbound struct {
 	routersStale bool
 	natsStale    bool
 	lbsStale     bool
+	labels       selection
 
 	snapshot ovn.Snapshot // without what the local switch says
 }
@@ -59,6 +60,9 @@ func NewSouthbound(tables *sb.Tables) *Southbound {
 	}
 }
 
+// SelectLabels is Northbound's. A load balancer's row has none, and a network's only what northd writes.
+func (s *Southbound) SelectLabels(keys []string) { s.labels.choose(keys) }
+
 // Update is Northbound's, for the Southbound database.
 func (s *Southbound) Update(cluster ovsdb.UUID, absent []string) ovn.Snapshot {
 	snapshot := &s.snapshot
@@ -71,7 +75,7 @@ func (s *Southbound) Update(cluster ovsdb.UUID, absent []string) ovn.Snapshot {
 		snapshot.Database = cluster.String()
 	}
 	s.updateGroups()
-	datapaths := changed(s.tables.DatapathBinding)
+	datapaths := toConvert(&s.labels, s.tables.DatapathBinding)
 	if s.switches.update(datapaths, s.logicalSwitch) {
 		snapshot.Switches = s.switches.values()
 	}
@@ -85,6 +89,7 @@ func (s *Southbound) Update(cluster ovsdb.UUID, absent []string) ovn.Snapshot {
 	s.updateRouterPorts(ports)
 	s.updateTranslations()
 	s.updateBalancers(datapaths)
+	s.labels.renewed = false
 	return *snapshot
 }
 
@@ -120,7 +125,7 @@ func (s *Southbound) updateGroups() {
 
 // touched returns the rows of Port_Binding to be converted: those that changed, and those that refer to what did.
 func (s *Southbound) touched(datapaths set) set {
-	ports := changed(s.tables.PortBinding)
+	ports := toConvert(&s.labels, s.tables.PortBinding)
 	for id := range ports {
 		s.place(id)
 	}
@@ -183,7 +188,8 @@ func (s *Southbound) logicalSwitch(id ovsdb.UUID) *ovn.LogicalSwitch {
 		return nil
 	}
 	ids := s.tables.DatapathBinding.Get(id).ExternalIDs
-	return &ovn.LogicalSwitch{UUID: ids.Get("logical-switch"), Name: name, NetworkName: ids.Get("name2")}
+	return &ovn.LogicalSwitch{UUID: ids.Get("logical-switch"), Name: name, NetworkName: ids.Get("name2"),
+		Labels: s.labels.of(ids)}
 }
 
 func (s *Southbound) router(id ovsdb.UUID) *ovn.LogicalRouter {
@@ -192,7 +198,8 @@ func (s *Southbound) router(id ovsdb.UUID) *ovn.LogicalRouter {
 		return nil
 	}
 	ids := s.tables.DatapathBinding.Get(id).ExternalIDs
-	return &ovn.LogicalRouter{UUID: ids.Get("logical-router"), Name: name, RouterName: ids.Get("name2")}
+	return &ovn.LogicalRouter{UUID: ids.Get("logical-router"), Name: name, RouterName: ids.Get("name2"),
+		Labels: s.labels.of(ids)}
 }
 
 func (s *Southbound) group(id ovsdb.UUID) *ovn.HAChassisGroup {

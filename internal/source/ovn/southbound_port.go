@@ -45,6 +45,7 @@ func (s *Southbound) portOf(id ovsdb.UUID, row *sb.PortBinding, ls string) *ovn.
 		PortFIP:          p.address("external_ids:neutron:port_fip", ids.Get("neutron:port_fip")),
 		ScopeV4:          ids.Get("neutron:subnet_pool_addr_scope4"),
 		ScopeV6:          ids.Get("neutron:subnet_pool_addr_scope6"),
+		Labels:           s.labels.of(ids),
 	}
 	if row.Up.Present {
 		up := row.Up.Value

@@ -18,6 +18,7 @@ import (
 // Schemas where Debian's packages put them.
 const (
 	NorthboundSchema = "/usr/share/ovn/ovn-nb.ovsschema"
+	SouthboundSchema = "/usr/share/ovn/ovn-sb.ovsschema"
 	VSwitchSchema    = "/usr/share/openvswitch/vswitch.ovsschema"
 )
 
