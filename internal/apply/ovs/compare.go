@@ -14,11 +14,10 @@ import (
 // difference is what stands between the flows wanted on a bridge and those there.
 type difference struct {
 	bridge  string
-	keys    map[openflow.Key]bool // where our flows belong
-	write   []wish                // to add, or in the place of another flow of ours
-	changes bool                  // one of these is
-	adopt   []wish                // the same flow under another of our cookies
-	blocked []wish                // with the reason
+	write   []wish // to add, or in the place of another flow of ours
+	changes bool   // one of these is
+	adopt   []wish // the same flow under another of our cookies
+	blocked []wish // with the reason
 	stale   []openflow.Flow
 }
 
@@ -29,9 +28,22 @@ type wish struct {
 	reason error // why it cannot be written
 }
 
+// places are the keys of what is wanted: where our flows belong.
+func places(want []model.Flow) map[openflow.Key]bool {
+	keys := map[openflow.Key]bool{}
+	for _, f := range want {
+		// Without its port the match would be everybody's.
+		if out, _ := translate(f); out.Match.InPort != 0 {
+			keys[out.Key()] = true
+		}
+	}
+	return keys
+}
+
 // compare is the decision; all else in this package reads and writes. absent is why the bridge has no flows at all.
 func compare(bridge string, want []model.Flow, have []openflow.Flow, absent error) difference {
-	d := difference{bridge: bridge, keys: map[openflow.Key]bool{}}
+	d := difference{bridge: bridge}
+	keys := places(want)
 	there := map[openflow.Key]openflow.Flow{}
 	for _, f := range have {
 		there[f.Key()] = f
@@ -45,7 +57,7 @@ func compare(bridge string, want []model.Flow, have []openflow.Flow, absent erro
 		d.sort(w, w.flow.Key(), there)
 	}
 	for key, f := range there {
-		if owned(f) && !d.keys[key] {
+		if owned(f) && !keys[key] {
 			d.stale = append(d.stale, f)
 		}
 	}
@@ -55,9 +67,6 @@ func compare(bridge string, want []model.Flow, have []openflow.Flow, absent erro
 
 // sort puts a wish where it belongs.
 func (d *difference) sort(w wish, key openflow.Key, there map[openflow.Key]openflow.Flow) {
-	if key.Match.InPort != 0 {
-		d.keys[key] = true
-	}
 	if w.reason != nil {
 		d.blocked = append(d.blocked, w)
 		return

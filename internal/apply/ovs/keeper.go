@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
-	"sync/atomic"
 	"time"
 
 	"ovnbgp/internal/client/openflow"
@@ -18,8 +15,7 @@ type keeper struct {
 	name string
 	ctx  context.Context // ends when the bridge is mapped no more
 	stop context.CancelFunc
-	keys atomic.Pointer[map[openflow.Key]bool] // where our flows belong
-	seen atomic.Pointer[string]                // digest of what Plan read last; nil once we have written since
+	view view
 
 	turn      chan struct{} // full while somebody uses what follows, which may take as long as a dial
 	conn      Bridge        // nil, or one that may have ended
@@ -138,43 +134,13 @@ func (k *keeper) poll(ctx context.Context, conn Bridge) {
 	if err != nil {
 		return
 	}
-	if seen := k.seen.Load(); seen == nil || *seen != k.digest(flows) {
+	if k.view.differs(flows) {
 		k.a.poke()
 	}
 }
 
-// digest is the text of all flows that matter here.
-func (k *keeper) digest(flows []openflow.Flow) string {
-	var lines []string
-	for _, f := range flows {
-		if k.matters(f) {
-			lines = append(lines, f.String())
-		}
-	}
-	slices.Sort(lines)
-	return strings.Join(lines, "\n")
-}
-
-// expect tells the keeper what Plan has seen, and where our flows belong: one of another's in such a place has taken
-// ours away.
-func (k *keeper) expect(keys map[openflow.Key]bool, flows []openflow.Flow) {
-	k.keys.Store(&keys)
-	seen := k.digest(flows)
-	k.seen.Store(&seen)
-}
-
-func (k *keeper) matters(f openflow.Flow) bool {
-	keys := k.keys.Load()
-	return owned(f) || keys != nil && (*keys)[f.Key()]
-}
-
 func (k *keeper) update(u openflow.Update) {
-	switch u.Event {
-	case openflow.Added, openflow.Removed, openflow.Modified:
-		if k.matters(u.Flow) {
-			k.a.poke()
-		}
-	case openflow.Resumed:
+	if k.view.update(u) {
 		k.a.poke()
 	}
 }
@@ -201,12 +167,16 @@ func (k *keeper) connect(ctx context.Context) (conn Bridge, fresh bool, err erro
 	if err != nil {
 		return nil, false, err
 	}
+	k.view.begin()
 	err = conn.Monitor(ctx, k.update)
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		conn.Close()
 		return nil, false, err
 	}
 	k.conn, k.monitored = conn, err == nil
+	if k.monitored {
+		k.view.watched(conn)
+	}
 	return conn, true, nil
 }
 
@@ -219,9 +189,10 @@ func (k *keeper) close() {
 	}
 }
 
-// read returns the bridge's flows, anybody's: a foreign flow may stand where ours belongs. absent says why there can
-// be none.
-func (k *keeper) read(ctx context.Context) (flows []openflow.Flow, absent, err error) {
+// read returns the bridge's flows that are ours, and anybody's in the places where ours belong. absent says why there
+// can be none.
+func (k *keeper) read(ctx context.Context, places map[openflow.Key]bool) (flows []openflow.Flow, absent, err error) {
+	k.view.expect(places) // before the read: from here on updates of these places count
 	ctx, cancel := context.WithTimeout(ctx, k.a.timers.Reach)
 	defer cancel()
 	for range 2 {
@@ -232,7 +203,7 @@ func (k *keeper) read(ctx context.Context) (flows []openflow.Flow, absent, err e
 		if err != nil {
 			return nil, nil, err
 		}
-		flows, err = conn.Flows(ctx, 0, 0)
+		flows, err = k.flows(ctx, conn)
 		if err == nil {
 			return flows, nil, nil
 		}
@@ -244,11 +215,25 @@ func (k *keeper) read(ctx context.Context) (flows []openflow.Flow, absent, err e
 	return nil, nil, openflow.ErrClosed
 }
 
+// flows returns the copy while it is true, and reads otherwise.
+func (k *keeper) flows(ctx context.Context, conn Bridge) ([]openflow.Flow, error) {
+	flows, kept, generation := k.view.recall(conn)
+	if kept {
+		return flows, nil
+	}
+	all, err := conn.Flows(ctx, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	return k.view.remember(conn, generation, all), nil
+}
+
 // apply makes changes on the bridge as it is when they are made.
 func (k *keeper) apply(ctx context.Context, changes ...openflow.Change) error {
 	conn, _, err := k.connect(ctx)
 	if err == nil {
-		k.seen.Store(nil)
+		k.view.wrote()       // whatever comes of it
+		defer k.view.wrote() // and what was read meanwhile
 		err = conn.Apply(ctx, changes...)
 	}
 	if err != nil {

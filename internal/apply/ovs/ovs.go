@@ -56,6 +56,7 @@ type Applier struct {
 
 	mu      sync.Mutex
 	bridges map[string]*keeper
+	clean   map[string]bool // unmapped bridges, while they stay that, on which nothing of ours was found
 }
 
 // New returns an Applier that reaches bridges through dial, which returns an error that wraps fs.ErrNotExist or
@@ -103,9 +104,23 @@ func (a *Applier) poke() {
 	}
 }
 
+// Reread makes the next Plan read the flows anew, those on unmapped bridges, too.
+func (a *Applier) Reread(context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.clean = nil
+	for _, k := range a.bridges {
+		k.view.forget()
+	}
+	return nil
+}
+
 // Plan compares the flows of the mapped bridges with those wanted there, and lists the deletes of what an earlier
 // mapping left on others. Where nothing listens there are no flows, and the steps that make them fail with that as the
 // reason; a bridge that answers, but not with its flows, is an error.
+//
+// It asks the switch only where it must: a copy of the flows serves where a flow monitor would have told of a change,
+// and an unmapped bridge is asked until it was found clean. Reread ends both.
 func (a *Applier) Plan(ctx context.Context, want model.Node) ([]plan.Step, error) {
 	wanted := map[string][]model.Flow{}
 	for _, b := range want.Bridges {
@@ -116,7 +131,7 @@ func (a *Applier) Plan(ctx context.Context, want model.Node) ([]plan.Step, error
 	}
 	a.release(func(bridge string) bool { _, ok := wanted[bridge]; return !ok })
 	steps, err := a.planBridges(ctx, wanted)
-	more, also := a.CleanupUnmapped(ctx, want.Unmapped...)
+	more, also := a.planUnmapped(ctx, want.Unmapped)
 	if err := errors.Join(err, also); err != nil {
 		return nil, err
 	}
@@ -137,14 +152,12 @@ func (a *Applier) planBridges(ctx context.Context, wanted map[string][]model.Flo
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		k := a.keeper(name)
-		flows, absent, err := k.read(ctx)
+		flows, absent, err := k.read(ctx, places(wanted[name]))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("bridge %s: %w", name, err))
 			continue
 		}
-		d := compare(name, wanted[name], flows, absent)
-		k.expect(d.keys, flows)
-		steps = append(steps, d.steps(k.apply)...)
+		steps = append(steps, compare(name, wanted[name], flows, absent).steps(k.apply)...)
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)

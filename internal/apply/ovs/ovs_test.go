@@ -395,6 +395,9 @@ func TestUnmappedBridges(t *testing.T) {
 		t.Errorf("second plan: %v, %v", steps, err)
 	}
 	for n, what := range []string{"dialling", "reading"} {
+		if err := a.Reread(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		sw.FailCall(n+3, fakeswitch.Refuse) // after the read of br-ex and the dial of br-gone
 		if steps, err := a.Plan(t.Context(), want); !errors.Is(err, fakeswitch.ErrInjected) {
 			t.Errorf("%s br-old fails: %v, %v; want that as an error", what, steps, err)
