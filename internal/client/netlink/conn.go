@@ -24,6 +24,9 @@ func Open(ctx context.Context, opts Options, onWrite func()) (*Conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
+	m.mu.Lock()
+	m.writer = w.ask.port
+	m.mu.Unlock()
 	return &Conn{Mirror: m, Writer: w}, nil
 }
 
@@ -62,6 +65,7 @@ func (m *Mirror) readBack(n Neighbor) error {
 	if err := m.drain(); err != nil {
 		return err
 	}
+	m.copied = nil
 	b := appendAttr(neighHeader(n), unix.NDA_DST, n.IP.AsSlice())
 	err := m.ask.request(unix.RTM_GETNEIGH, unix.NLM_F_ACK, b, m.store.take)
 	if isGone(err) {

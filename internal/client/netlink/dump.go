@@ -47,6 +47,7 @@ func (m *Mirror) dumpKind(ctx context.Context, k kinds) error {
 		all.merge(part)
 	}
 	m.store.replace(k, all)
+	m.copied = nil
 	return nil
 }
 

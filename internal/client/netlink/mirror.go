@@ -41,6 +41,8 @@ type Mirror struct {
 	fd     int // of file; used under mu, and not once closed
 	in     []byte
 	store  *store
+	writer uint32  // port of the writer that it is joined with; 0: none
+	copied *Actual // what store.actual made; nil once the store may be different
 }
 
 // monitorGroups are the notification groups a Mirror joins.
@@ -115,7 +117,8 @@ func (m *Mirror) Close() error {
 	return err
 }
 
-// Pokes delivers one pending poke after anything that is kept has changed, one's own changes included.
+// Pokes delivers one pending poke after anything that is kept has changed. Of what the writer of a Conn changed it tells
+// only where that may matter to somebody else than the one who wrote: links, and default routes.
 func (m *Mirror) Pokes() <-chan struct{} { return m.pokes }
 
 func (m *Mirror) poke() {
@@ -125,7 +128,11 @@ func (m *Mirror) poke() {
 	}
 }
 
+// keeps leaves out what the kernel writes for each local address: a VRF's table is full of them.
 func (m *Mirror) keeps(r Route) bool {
+	if r.Protocol == unix.RTPROT_KERNEL && r.Type == unix.RTN_LOCAL {
+		return false
+	}
 	return slices.Contains(m.opts.Tables, r.Table) || slices.Contains(m.opts.Protocols, r.Protocol)
 }
 
@@ -160,14 +167,19 @@ func (m *Mirror) Refresh(ctx context.Context) error {
 	return m.refresh(ctx, kindsAll)
 }
 
-// Actual returns the copy, brought up to date.
+// Actual returns the copy, brought up to date. Its slices are shared by all who ask while nothing changes: they must not
+// be changed.
 func (m *Mirror) Actual(ctx context.Context) (Actual, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.refresh(ctx, kindsAll); err != nil {
 		return Actual{}, fmt.Errorf("read kernel state: %w", err)
 	}
-	return m.store.actual(), nil
+	if m.copied == nil {
+		a := m.store.actual()
+		m.copied = &a
+	}
+	return *m.copied, nil
 }
 
 // PollProxies reads the proxy entries again, and pokes if they differ.
@@ -249,16 +261,37 @@ func (m *Mirror) drain() error {
 			continue
 		case errors.Is(err, unix.ENOBUFS):
 			m.store.silence(kindsAll) // who knows what was lost
+			m.store.changed = true
 			continue
 		case err != nil:
 			return fmt.Errorf("receive notifications: %w", err)
 		}
+		m.copied = nil
 		err = messages(m.in[:n], func(msg message) error {
-			m.store.take(msg)
+			m.take(msg)
 			return nil
 		})
 		if err != nil {
 			return err
+		}
+	}
+}
+
+// take applies a notification. The writer knows already what it did: whoever has it write reads the copy afterwards, and
+// would be woken by his own steps otherwise, to find nothing. Kernels that do not say whose request it was, of IPv6
+// addresses for example, wake him.
+func (m *Mirror) take(msg message) {
+	before := m.store.changed
+	m.store.take(msg)
+	if m.writer == 0 || msg.port != m.writer {
+		return
+	}
+	switch msg.typ {
+	case unix.RTM_NEWADDR, unix.RTM_DELADDR, unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH, unix.RTM_NEWRULE, unix.RTM_DELRULE:
+		m.store.changed = before
+	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
+		if r, ok := parseRoute(msg.body); ok && r.Dst.Bits() > 0 {
+			m.store.changed = before
 		}
 	}
 }
@@ -277,8 +310,9 @@ func (m *Mirror) listen() {
 			return true
 		}
 		// An error is met again, and returned, by the next Refresh, which the poke leads to.
+		stale := m.store.stale // whoever caused that will read
 		err := m.drain()
-		if err != nil || m.store.changed || m.store.stale != 0 {
+		if err != nil || m.store.changed || m.store.stale&^stale != 0 {
 			m.store.changed = false
 			m.poke()
 		}

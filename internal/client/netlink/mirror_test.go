@@ -211,3 +211,77 @@ func FuzzMessages(f *testing.F) {
 		s.actual()
 	})
 }
+
+// What its own writer did wakes nobody, once it was read; the same by another hand does. So does what others may have to
+// look at: a link, a default route.
+func TestOwnWritesDoNotPoke(t *testing.T) {
+	inNamespace(t)
+	c := openConn(t)
+	v0 := vethPair(t, c)
+	for _, link := range []string{"v0", "v1"} { // addresses of its own would come late
+		must(t, c.SetSysctl("1", "net", "ipv6", "conf", link, "disable_ipv6"))
+	}
+	c.Watch(201)
+	a := Addr{LinkIndex: v0.Index, Prefix: netip.MustParsePrefix("203.0.113.9/32")}
+	n := Neighbor{LinkIndex: v0.Index, IP: netip.MustParseAddr("203.0.113.9"), MAC: "fa:16:3e:00:00:11", Protocol: 179}
+	r := route(v0, "203.0.113.9/32", "")
+	r.Table = 201
+	rule := Rule{Family: IPv4, Priority: 32000, Dst: a.Prefix, Table: 201, Protocol: 179}
+	defaultRoute := route(v0, "0.0.0.0/0", "")
+	defaultRoute.Table = 201
+	for _, tt := range []struct {
+		name  string
+		write func() error
+		poke  bool
+	}{
+		{"address", func() error { return c.AddrReplace(a) }, false},
+		{"neighbour", func() error { return c.NeighReplace(n) }, false},
+		{"route", func() error { return c.RouteReplace(r) }, false},
+		{"rule", func() error { return c.RuleAdd(rule) }, false},
+		{"default route", func() error { return c.RouteReplace(defaultRoute) }, true},
+		{"link", func() error { return c.LinkAdd(Link{Name: "br0", Kind: "bridge"}) }, true},
+		{"no default route", func() error { return c.RouteDel(defaultRoute) }, true},
+		{"no rule", func() error { return c.RuleDel(rule) }, false},
+		{"no route", func() error { return c.RouteDel(r) }, false},
+		{"no neighbour", func() error { return c.NeighDel(n) }, false},
+	} {
+		actual(t, c)
+		emptied(c)
+		before := actual(t, c)
+		must(t, tt.write())
+		after := actual(t, c)
+		if poked := emptied(c); poked != tt.poke {
+			t.Errorf("%s: poked %t, want %t", tt.name, poked, tt.poke)
+		}
+		if objects(before) == objects(after) {
+			t.Errorf("%s is not in the copy", tt.name)
+		}
+	}
+	w, err := NewWriter(WriterOptions{})
+	must(t, err)
+	defer func() { must(t, w.Close()) }()
+	for _, write := range []func() error{
+		func() error { return w.AddrDel(a) }, func() error { return w.NeighReplace(n) },
+		func() error { return w.RouteReplace(r) }, func() error { return w.RuleAdd(rule) },
+	} {
+		must(t, write())
+		actual(t, c)
+		if !emptied(c) {
+			t.Error("another hand's change woke nobody")
+		}
+	}
+}
+
+func objects(a Actual) int {
+	return len(a.Links) + len(a.Addrs) + len(a.Routes) + len(a.Rules) + len(a.Neighbors)
+}
+
+// emptied takes the pending poke, and tells whether there was one.
+func emptied(c *Conn) bool {
+	select {
+	case <-c.Pokes():
+		return true
+	default:
+		return false
+	}
+}

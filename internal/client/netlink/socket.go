@@ -23,6 +23,7 @@ type message struct {
 	typ   uint16
 	flags uint16
 	seq   uint32
+	port  uint32 // whose request it answers or tells of; 0 of what the kernel does by itself
 	body  []byte
 }
 
@@ -37,6 +38,7 @@ func messages(b []byte, each func(message) error) error {
 			typ:   binary.NativeEndian.Uint16(b[4:]),
 			flags: binary.NativeEndian.Uint16(b[6:]),
 			seq:   binary.NativeEndian.Uint32(b[8:]),
+			port:  binary.NativeEndian.Uint32(b[12:]),
 			body:  b[unix.SizeofNlMsghdr:n],
 		}
 		if err := each(m); err != nil {
@@ -49,6 +51,8 @@ func messages(b []byte, each func(message) error) error {
 
 // requester is a socket for requests and their replies, one at a time.
 type requester struct {
+	port uint32 // by which the kernel calls this socket
+
 	mu  sync.Mutex
 	fd  int
 	seq uint32
@@ -83,7 +87,13 @@ func newRequester() (*requester, error) {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("limit netlink reads: %w", err)
 	}
-	return &requester{fd: fd, in: make([]byte, receiveSize)}, nil
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		_ = unix.Close(fd)
+		return nil, fmt.Errorf("name of the netlink socket: %w", err)
+	}
+	own, _ := name.(*unix.SockaddrNetlink)
+	return &requester{port: own.Pid, fd: fd, in: make([]byte, receiveSize)}, nil
 }
 
 func (r *requester) close() error {
