@@ -152,7 +152,7 @@ func (j *journal) String() string {
 }
 
 // ip runs ip(8) in the test's namespace.
-func ip(t *testing.T, arguments ...string) string {
+func ip(t testing.TB, arguments ...string) string {
 	t.Helper()
 	out, err := exec.Command("ip", arguments...).CombinedOutput()
 	if err != nil {
