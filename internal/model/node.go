@@ -195,7 +195,10 @@ type Announcement struct {
 }
 
 // Key names an announcement: "bgp-vrf 203.0.113.9/32".
-func Key(vrf string, p netip.Prefix) string { return vrf + " " + p.String() }
+func Key(vrf string, p netip.Prefix) string {
+	b := append(make([]byte, 0, 80), vrf...) // by hand: this is made for every announcement in every round
+	return string(p.AppendTo(append(b, ' ')))
+}
 
 // Key returns the announcement's key.
 func (a Announcement) Key() string { return Key(a.VRF, a.Prefix) }

@@ -93,3 +93,32 @@ func Diff[K cmp.Ordered, W, H any](want map[K]W, have map[K]H) iter.Seq[Change[K
 		}
 	}
 }
+
+// Difference is one key of Differences: what is wanted and what is there, each the zero value when it is not.
+type Difference[K comparable, W, H any] struct {
+	Key           K
+	Want          W
+	Have          H
+	Wanted, There bool
+}
+
+// Differences walks, in the order of keys, what only one of two keyed sets has, and what both have and is not the same.
+// It is Diff for sets of which most is the same each time: that costs no memory and is not sorted.
+func Differences[K comparable, W, H any](
+	want map[K]W, have map[K]H, order func(a, b K) int, same func(W, H) bool,
+) []Difference[K, W, H] {
+	var list []Difference[K, W, H]
+	for k, w := range want {
+		h, there := have[k]
+		if !there || !same(w, h) {
+			list = append(list, Difference[K, W, H]{Key: k, Want: w, Have: h, Wanted: true, There: there})
+		}
+	}
+	for k, h := range have {
+		if _, wanted := want[k]; !wanted {
+			list = append(list, Difference[K, W, H]{Key: k, Have: h, There: true})
+		}
+	}
+	slices.SortFunc(list, func(a, b Difference[K, W, H]) int { return order(a.Key, b.Key) })
+	return list
+}

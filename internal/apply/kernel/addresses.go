@@ -18,14 +18,22 @@ func (v *view) ownedAddr(a netlink.Addr) bool {
 	return v.devices[a.LinkIndex] && model.IsAnsweringAddress(a.Prefix)
 }
 
+// addressKey is what the kernel keeps addresses apart by.
+type addressKey struct {
+	prefix netip.Prefix
+	device string
+}
+
+func (k addressKey) String() string { return addressText(k.prefix, k.device) }
+
 func addressText(p netip.Prefix, dev string) string { return "address " + p.String() + " dev " + dev }
 
 func (c *Carriers) planAddresses(s *steps, v *view, want model.Node) {
-	wanted := map[string]model.Address{}
+	wanted := make(map[addressKey]model.Address, len(want.Addresses))
 	for _, w := range want.Addresses {
-		wanted[addressText(w.Prefix, w.Device)] = w
+		wanted[addressKey{w.Prefix, w.Device}] = w
 	}
-	have := map[string]netlink.Addr{}
+	have := map[addressKey]netlink.Addr{}
 	for _, a := range v.Addrs {
 		if v.doomed[a.LinkIndex] {
 			continue // it goes with its device, whose mark it may be
@@ -33,18 +41,19 @@ func (c *Carriers) planAddresses(s *steps, v *view, want model.Node) {
 		if !a.Prefix.IsSingleIP() {
 			continue
 		}
-		text := addressText(a.Prefix, v.name(a.LinkIndex))
-		if _, ok := wanted[text]; ok || v.ownedAddr(a) {
-			have[text] = a
+		key := addressKey{a.Prefix, v.name(a.LinkIndex)}
+		if _, ok := wanted[key]; ok || v.ownedAddr(a) {
+			have[key] = a
 		}
 	}
-	for d := range plan.Diff(wanted, have) {
-		switch {
-		case d.Have == nil:
-			c.missing(s, v, d.Want.Device, model.FamilyOf(d.Want.Prefix.Addr()), plan.Step{Verb: plan.Create, Object: d.Key,
+	same := func(model.Address, netlink.Addr) bool { return true }
+	for _, d := range plan.Differences(wanted, have, byText, same) {
+		object := d.Key.String()
+		if d.Wanted {
+			c.missing(s, v, d.Want.Device, model.FamilyOf(d.Want.Prefix.Addr()), plan.Step{Verb: plan.Create, Object: object,
 				Why: d.Want.Why, Serves: d.Want.Serves, Do: addAddress(c.k, v.device, d.Want.Prefix, d.Want.Device)})
-		case d.Want == nil:
-			s.add(plan.Delete, d.Key, unwanted, nil, func(context.Context) error { return c.k.AddrDel(*d.Have) })
+		} else {
+			s.add(plan.Delete, object, unwanted, nil, func(context.Context) error { return c.k.AddrDel(d.Have) })
 		}
 	}
 }

@@ -75,9 +75,9 @@ func (a *Announcements) read(ctx context.Context) (told, error) {
 	for _, r := range actual.Routes {
 		switch {
 		case ownedSubnet(r, t.device, a.vrf.Table):
-			t.subnets[routeID(r)] = r
+			t.subnets[keyOfRoute(r).String()] = r
 		case r.Table == a.vrf.Table:
-			t.others[routeID(r)] = r
+			t.others[keyOfRoute(r).String()] = r
 		}
 	}
 	return t, nil
@@ -113,7 +113,7 @@ func (a *Announcements) Plan(ctx context.Context, want model.Node) ([]plan.Step,
 		case w.Prefix.IsSingleIP():
 			addresses[w.Key()] = w
 		default:
-			subnets[routeID(a.route(w.Prefix, 0))] = w
+			subnets[keyOfRoute(a.route(w.Prefix, 0)).String()] = w
 		}
 	}
 	var s steps

@@ -16,38 +16,42 @@ func (v *view) ownedNeighbor(n netlink.Neighbor) bool {
 	return n.Protocol == model.Protocol || n.Protocol == netlink.ProtoUnspec && v.devices[n.LinkIndex]
 }
 
-func neighborID(ip netip.Addr, dev string) string { return ip.String() + " dev " + dev }
+// neighborKey is what the kernel keeps neighbours of one kind apart by.
+type neighborKey struct {
+	ip     netip.Addr
+	device string
+}
 
-func (v *view) neighborsByID(list []netlink.Neighbor) map[string]netlink.Neighbor {
-	m := make(map[string]netlink.Neighbor, len(list))
+// String returns "203.0.113.9 dev br-ex".
+func (k neighborKey) String() string { return k.ip.String() + " dev " + k.device }
+
+func (v *view) neighborsByKey(list []netlink.Neighbor) map[neighborKey]netlink.Neighbor {
+	m := make(map[neighborKey]netlink.Neighbor, len(list))
 	for _, n := range list {
-		m[neighborID(n.IP, v.name(n.LinkIndex))] = n
+		m[neighborKey{n.IP, v.name(n.LinkIndex)}] = n
 	}
 	return m
 }
 
 func (c *Carriers) planNeighbors(s *steps, v *view, want model.Node) {
-	wanted := map[string]model.Neighbor{}
+	wanted := make(map[neighborKey]model.Neighbor, len(want.Neighbors))
 	for _, w := range want.Neighbors {
-		wanted[neighborID(w.IP, w.Device)] = w
+		wanted[neighborKey{w.IP, w.Device}] = w
 	}
-	for d := range plan.Diff(wanted, v.neighborsByID(v.Neighbors)) {
-		if d.Want == nil {
-			if v.ownedNeighbor(*d.Have) {
-				c.deleteNeighbor(s, v, *d.Have)
-			}
-			continue
-		}
-		w := *d.Want
-		if d.Have != nil && d.Have.Protocol == model.Protocol && d.Have.MAC == w.MAC {
-			continue
-		}
+	same := func(w model.Neighbor, have netlink.Neighbor) bool {
+		return have.Protocol == model.Protocol && have.MAC == w.MAC
+	}
+	for _, d := range plan.Differences(wanted, v.neighborsByKey(v.Neighbors), byText, same) {
+		w, owned := d.Want, d.There && v.ownedNeighbor(d.Have)
 		object := neighborText(w)
 		switch {
-		case d.Have == nil:
+		case !d.Wanted && owned:
+			c.deleteNeighbor(s, v, d.Have)
+		case !d.Wanted:
+		case !d.There:
 			s.add(plan.Create, object, w.Why, w.Serves, c.writeNeighbor(v, w))
-		case !v.ownedNeighbor(*d.Have) && d.Have.MAC == w.MAC: // another's, and as it should be
-		case !v.ownedNeighbor(*d.Have):
+		case !owned && d.Have.MAC == w.MAC: // another's, and as it should be
+		case !owned:
 			s.add(plan.Update, object, w.Why, w.Serves, fails("another's is in the way: %s proto %d",
 				d.Have.Text(v.name), d.Have.Protocol))
 		case d.Have.MAC != w.MAC:
@@ -88,20 +92,22 @@ func neighborText(w model.Neighbor) string {
 }
 
 func (c *Carriers) planProxies(s *steps, v *view, want model.Node) {
-	wanted := map[string]model.Proxy{}
+	wanted := map[neighborKey]model.Proxy{}
 	for _, w := range want.Proxies {
-		wanted[neighborID(w.IP, w.Device)] = w
+		wanted[neighborKey{w.IP, w.Device}] = w
 	}
-	for d := range plan.Diff(wanted, v.neighborsByID(v.Proxies)) {
-		object := "proxy " + d.Key
+	same := func(_ model.Proxy, have netlink.Neighbor) bool { return have.Protocol == model.Protocol }
+	for _, d := range plan.Differences(wanted, v.neighborsByKey(v.Proxies), byText, same) {
+		object := "proxy " + d.Key.String()
 		switch {
-		case d.Have == nil:
+		case !d.There:
 			c.missing(s, v, d.Want.Device, model.FamilyOf(d.Want.IP), plan.Step{Verb: plan.Create, Object: object,
-				Why: d.Want.Why, Serves: d.Want.Serves, Do: c.writeProxy(v, *d.Want)})
-		case d.Want == nil && v.ownedNeighbor(*d.Have):
-			s.add(plan.Delete, object, unwanted, nil, func(context.Context) error { return c.k.ProxyDel(*d.Have) })
-		case d.Want != nil && v.ownedNeighbor(*d.Have) && d.Have.Protocol != model.Protocol:
-			s.add(plan.Adopt, object, d.Want.Why, d.Want.Serves, c.writeProxy(v, *d.Want))
+				Why: d.Want.Why, Serves: d.Want.Serves, Do: c.writeProxy(v, d.Want)})
+		case !v.ownedNeighbor(d.Have):
+		case !d.Wanted:
+			s.add(plan.Delete, object, unwanted, nil, func(context.Context) error { return c.k.ProxyDel(d.Have) })
+		default:
+			s.add(plan.Adopt, object, d.Want.Why, d.Want.Serves, c.writeProxy(v, d.Want))
 		}
 	}
 }

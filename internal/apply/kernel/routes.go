@@ -3,7 +3,7 @@ package kernel
 import (
 	"context"
 	"fmt"
-	"strconv"
+	"net/netip"
 
 	"ovnbgp/internal/client/netlink"
 	"ovnbgp/internal/model"
@@ -19,17 +19,17 @@ func (v *view) ownedRoute(r netlink.Route) bool {
 	return r.Protocol == model.Protocol || r.Protocol == netlink.ProtoBoot && v.tables[r.Table]
 }
 
-// routeID is what the kernel keeps routes apart by.
-func routeID(r netlink.Route) string {
-	b := make([]byte, 0, 80) // by hand: this is made for every route in every round
-	b = strconv.AppendUint(b, uint64(r.Table), 10)
-	b = append(b, ' ')
-	b = r.Dst.AppendTo(b)
-	b = append(b, ' ')
-	b = strconv.AppendUint(b, uint64(r.Metric), 10)
-	b = append(b, ' ')
-	return string(strconv.AppendUint(b, uint64(r.TOS), 10))
+// routeKey is what the kernel keeps routes apart by.
+type routeKey struct {
+	table  uint32
+	dst    netip.Prefix
+	metric uint32
+	tos    uint8
 }
+
+func keyOfRoute(r netlink.Route) routeKey { return routeKey{r.Table, r.Dst, r.Metric, r.TOS} }
+
+func (k routeKey) String() string { return fmt.Sprintf("%d %s %d %d", k.table, k.dst, k.metric, k.tos) }
 
 // wantedRoute is the route as the kernel will tell it. The kernel gives IPv6 routes metric 1024 when none is asked
 // for, and knows no scope for them.
@@ -48,48 +48,47 @@ func wantedRoute(w model.Route, link int) netlink.Route {
 }
 
 func (c *Carriers) planRoutes(s *steps, v *view, want model.Node) {
-	wanted := map[string]model.Route{}
+	wanted := make(map[routeKey]model.Route, len(want.Routes))
 	for _, w := range want.Routes {
-		wanted[routeID(wantedRoute(w, 0))] = w
+		wanted[keyOfRoute(wantedRoute(w, 0))] = w
 	}
-	have, foreign := map[string]netlink.Route{}, map[string]netlink.Route{}
+	have, foreign := make(map[routeKey]netlink.Route, len(want.Routes)), map[routeKey]netlink.Route{}
 	for _, r := range v.Routes {
-		id := routeID(r)
-		before, twice := have[id]
+		key := keyOfRoute(r)
+		before, twice := have[key]
 		switch {
 		case !v.ownedRoute(r):
-			foreign[id] = r
-		case twice && sameRoute(v, before, wanted[id]): // appended by another hand: the right one counts
+			foreign[key] = r
+		case twice && sameRoute(v, before, wanted[key]): // appended by another hand: the right one counts
 			c.deleteRoute(s, v, r)
 		default:
 			if twice {
 				c.deleteRoute(s, v, before)
 			}
-			have[id] = r
+			have[key] = r
 		}
 	}
-	for d := range plan.Diff(wanted, have) {
-		if d.Want == nil {
-			c.deleteRoute(s, v, *d.Have)
+	same := func(w model.Route, have netlink.Route) bool {
+		return have.Protocol == model.Protocol && sameRoute(v, have, w)
+	}
+	for _, d := range plan.Differences(wanted, have, byText, same) {
+		if !d.Wanted {
+			c.deleteRoute(s, v, d.Have)
 			continue
 		}
-		if d.Have != nil && d.Have.Protocol == model.Protocol && sameRoute(v, *d.Have, *d.Want) {
-			continue
-		}
-		object := routeText(*d.Want)
+		w, object := d.Want, routeText(d.Want)
 		blocker, blocked := foreign[d.Key]
 		switch {
-		case d.Have == nil && blocked && sameRoute(v, blocker, *d.Want): // another's, and as it should be
-		case d.Have == nil && blocked:
-			s.add(plan.Create, object, d.Want.Why, d.Want.Serves,
-				fails("another's is in the way: %s", blocker.Text(v.name)))
-		case d.Have == nil:
-			c.missing(s, v, d.Want.Device, model.FamilyOf(d.Want.Prefix.Addr()), plan.Step{Verb: plan.Create, Object: object,
-				Why: d.Want.Why, Serves: d.Want.Serves, Do: c.writeRoute(v, *d.Want, c.k.RouteAdd)})
-		case !sameRoute(v, *d.Have, *d.Want):
-			s.add(plan.Update, object, d.Want.Why, d.Want.Serves, c.writeRoute(v, *d.Want, c.k.RouteReplace))
+		case !d.There && blocked && sameRoute(v, blocker, w): // another's, and as it should be
+		case !d.There && blocked:
+			s.add(plan.Create, object, w.Why, w.Serves, fails("another's is in the way: %s", blocker.Text(v.name)))
+		case !d.There:
+			c.missing(s, v, w.Device, model.FamilyOf(w.Prefix.Addr()), plan.Step{Verb: plan.Create, Object: object,
+				Why: w.Why, Serves: w.Serves, Do: c.writeRoute(v, w, c.k.RouteAdd)})
+		case !sameRoute(v, d.Have, w):
+			s.add(plan.Update, object, w.Why, w.Serves, c.writeRoute(v, w, c.k.RouteReplace))
 		default:
-			s.add(plan.Adopt, object, d.Want.Why, d.Want.Serves, c.writeRoute(v, *d.Want, c.k.RouteReplace))
+			s.add(plan.Adopt, object, w.Why, w.Serves, c.writeRoute(v, w, c.k.RouteReplace))
 		}
 	}
 }

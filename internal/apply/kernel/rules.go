@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"syscall"
 
 	"ovnbgp/internal/client/netlink"
@@ -25,39 +24,58 @@ func (v *view) ownedRule(r netlink.Rule) bool {
 		r.Priority == model.RulePriority && v.tables[r.Table] && r.Dst.IsValid() && r.Dst.Bits() > 0
 }
 
-// ruleID is what makes two rules do the same. The old agent writes subnets with a host's bits, which the kernel keeps
+// ruleKey is what makes two rules do the same. The old agent writes subnets with a host's bits, which the kernel keeps
 // and ignores.
-func ruleID(priority uint32, dst netip.Prefix, table uint32) string {
-	to := "all"
-	if dst.IsValid() {
-		to = dst.Masked().String()
-	}
-	return to + " " + strconv.FormatUint(uint64(table), 10) + " " + strconv.FormatUint(uint64(priority), 10)
+type ruleKey struct {
+	dst             netip.Prefix // masked; invalid: all
+	table, priority uint32
 }
 
-func (c *Carriers) planRules(s *steps, v *view, want model.Node) {
-	wanted := map[string]model.Rule{}
-	for _, w := range want.Rules {
-		wanted[ruleID(model.RulePriority, w.Prefix, w.Table)] = w
+func keyOfRule(priority uint32, dst netip.Prefix, table uint32) ruleKey {
+	return ruleKey{dst.Masked(), table, priority}
+}
+
+func (k ruleKey) String() string {
+	to := "all"
+	if k.dst.IsValid() {
+		to = k.dst.String()
 	}
-	have := map[string][]netlink.Rule{}
-	for _, r := range v.Rules {
-		if v.ownedRule(r) {
-			id := ruleID(r.Priority, r.Dst, r.Table)
-			have[id] = append(have[id], r)
+	return fmt.Sprintf("%s %d %d", to, k.table, k.priority)
+}
+
+// byText orders keys by their text, which is how plans list objects.
+func byText[K fmt.Stringer](a, b K) int { return cmp.Compare(a.String(), b.String()) }
+
+func (c *Carriers) planRules(s *steps, v *view, want model.Node) {
+	wanted := make(map[ruleKey]model.Rule, len(want.Rules))
+	for _, w := range want.Rules {
+		wanted[keyOfRule(model.RulePriority, w.Prefix, w.Table)] = w
+	}
+	have := make(map[ruleKey][]netlink.Rule, len(want.Rules))
+	for i, r := range v.Rules {
+		if !v.ownedRule(r) {
+			continue
+		}
+		key := keyOfRule(r.Priority, r.Dst, r.Table)
+		if rules := have[key]; rules != nil {
+			have[key] = append(rules, r)
+		} else {
+			have[key] = v.Rules[i : i+1 : i+1] // no copy of the one rule that is usual
 		}
 	}
-	for d := range plan.Diff(wanted, have) {
+	same := func(_ model.Rule, have []netlink.Rule) bool {
+		return len(have) == 1 && have[0].Protocol == model.Protocol
+	}
+	for _, d := range plan.Differences(wanted, have, byText, same) {
 		switch {
-		case d.Have == nil:
-			s.add(plan.Create, ruleText(d.Want.Prefix, d.Want.Table), d.Want.Why, d.Want.Serves, c.addRule(*d.Want))
-		case d.Want == nil:
-			for _, r := range sortedRules(*d.Have) {
+		case !d.There:
+			s.add(plan.Create, ruleText(d.Want.Prefix, d.Want.Table), d.Want.Why, d.Want.Serves, c.addRule(d.Want))
+		case !d.Wanted:
+			for _, r := range sortedRules(d.Have) {
 				c.deleteRule(s, v, r, unwanted)
 			}
-		case len(*d.Have) == 1 && (*d.Have)[0].Protocol == model.Protocol:
 		default:
-			c.keepOneRule(s, v, *d.Want, sortedRules(*d.Have))
+			c.keepOneRule(s, v, d.Want, sortedRules(d.Have))
 		}
 	}
 }
