@@ -235,7 +235,7 @@ func TestUnreadIsNotEmpty(t *testing.T) {
 	if err := converge(t, a, node); err != nil {
 		t.Fatal(err)
 	}
-	for n := 1; n <= 4; n++ { // the shows that one Plan makes of a good leak
+	for n := 1; n <= 3; n++ { // the shows that one Plan makes of a good leak
 		b.FailShow(n)
 		if steps, err := a.Plan(t.Context(), node); err == nil || steps != nil || !strings.Contains(err.Error(), "closed the connection") {
 			t.Errorf("show %d: planned %v, %v", n, steps, err)

@@ -114,24 +114,23 @@ func sample(want model.Node, family model.Family) []netip.Prefix {
 	return all
 }
 
-// arrive counts the prefixes that are in the VRF's table and have, or have not, come into the default one. What is
-// not in the VRF's table is not in the kernel yet, and says nothing about the leak.
+// arrive counts the prefixes that have come into the default table, and those that have not though they are in the
+// VRF's. What is not in the VRF's table is not in the kernel yet, and says nothing about the leak.
 func (a *Applier) arrive(ctx context.Context, vrf, family string, prefixes []netip.Prefix) (arrived, absent int, err error) {
 	for _, prefix := range prefixes {
-		inVRF, err := a.paths(ctx, "show bgp vrf "+vrf+" "+family+" "+prefix.String()+" json")
-		if err != nil {
-			return 0, 0, err
-		}
-		if len(inVRF) == 0 {
-			continue
-		}
 		inDefault, err := a.paths(ctx, "show bgp "+family+" "+prefix.String()+" json")
 		if err != nil {
 			return 0, 0, err
 		}
 		if slices.ContainsFunc(inDefault, func(p path) bool { return p.NextHopVRF == vrf }) {
 			arrived++
-		} else {
+			continue
+		}
+		inVRF, err := a.paths(ctx, "show bgp vrf "+vrf+" "+family+" "+prefix.String()+" json")
+		if err != nil {
+			return 0, 0, err
+		}
+		if len(inVRF) > 0 {
 			absent++
 		}
 	}

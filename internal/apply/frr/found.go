@@ -8,9 +8,9 @@ import (
 	"ovnbgp/internal/model"
 )
 
-// found is what the last look at FRR found to be as it must be. A round may believe it for as long as a look is old
-// anyway (maxInterval): bgpd answers slowly while it works, and most rounds are about addresses. It is believed only
-// while Run is connected to bgpd, so that the end of the daemon is noticed at once.
+// found is what the last look at FRR, a round's or Run's, found to be as it must be. A round may believe it for as long
+// as a look is old anyway (maxInterval): bgpd answers slowly while it works, and most rounds are about addresses. It is
+// believed only while Run is connected to bgpd, so that the end of the daemon is noticed at once.
 type found struct {
 	leak    string // that was found in place, with effect; "" for none
 	at      time.Time
@@ -22,7 +22,16 @@ type found struct {
 func (a *Applier) isFound(leak model.Leak) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.found.watched && a.found.leak == fmt.Sprint(leak) && time.Since(a.found.at) < maxInterval
+	return a.found.watched && a.found.leak == fmt.Sprint(leak) && time.Since(a.found.at) < a.lasting()
+}
+
+// lasting is how long a look is believed. Where Run looks as well, and pokes when it sees something new, that is until
+// its next look has had time to be made: a round then need never wait for bgpd.
+func (a *Applier) lasting() time.Duration {
+	if a.options.Interval == 0 {
+		return maxInterval
+	}
+	return 2 * min(a.options.Interval, maxInterval)
 }
 
 // changes is to be taken before a look, and handed to keepFound after it: what changed meanwhile was not seen.

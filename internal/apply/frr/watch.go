@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"ovnbgp/internal/model"
 )
 
 const (
@@ -102,25 +100,23 @@ func (a *Applier) look(ctx context.Context) (seen string, suspicious bool) {
 	if want.Leak.VRF == "" || valid(want.Leak) != nil {
 		return "", false
 	}
+	change := a.changes()
 	have, err := a.read(ctx, want.Leak.VRF)
 	if err != nil {
 		return "unread", false // the daemon's watch knows more
 	}
 	missing := compare(want.Leak, have)
 	seen = fmt.Sprint(missing, missing.obstacle, have.vrfs)
-	if len(missing.lines) > 0 {
+	if len(missing.lines) > 0 || missing.obstacle != nil {
 		return seen, false
 	}
-	return a.lookAtEffect(ctx, want, have, seen)
-}
-
-func (a *Applier) lookAtEffect(ctx context.Context, want model.Node, have running, seen string) (string, bool) {
 	effect, err := a.effect(ctx, want, have)
 	if err != nil {
 		return "unread", false
 	}
 	if effect.good() {
 		a.judge(effect)
+		a.keepFound(want.Leak, change)
 		return seen, false
 	}
 	// Long enough is something new to see: the round it causes plans the mending.
