@@ -29,10 +29,13 @@ func (r *round[I, S]) close(ctx context.Context, err error) {
 	for _, t := range r.arrivals.triggers {
 		entry.Triggers = append(entry.Triggers, string(t))
 	}
-	r.books.round(entry, took)
-	if first := r.arrivals.first; !first.IsZero() && len(r.steps) > 0 {
-		r.opts.Metrics.Applied.Observe(time.Since(first).Seconds())
+	if first := r.arrivals.first; !first.IsZero() {
+		entry.SinceEvent = time.Since(first).Seconds()
+		if len(r.steps) > 0 {
+			r.opts.Metrics.Applied.Observe(entry.SinceEvent)
+		}
 	}
+	r.books.round(entry, took)
 	report := r.makeReport()
 	report.Judge()
 	r.report.Store(&report)

@@ -148,12 +148,14 @@ type Refused struct {
 
 // Round is one run of the loop.
 type Round struct {
-	At       time.Time         `json:"at"`
-	Triggers []string          `json:"triggers"`
-	Seconds  float64           `json:"seconds"`
-	Steps    map[plan.Verb]int `json:"steps,omitempty"` // that worked
-	Failed   int               `json:"failed,omitempty"`
-	Result   string            `json:"result"` // "ok", "incomplete", "error", "gate-closed", "interrupted"
+	At       time.Time `json:"at"`
+	Triggers []string  `json:"triggers"`
+	Seconds  float64   `json:"seconds"`
+	// SinceEvent is how many seconds after the first poke of the source the round ended; 0 where the source did not poke.
+	SinceEvent float64           `json:"sinceEvent,omitempty"`
+	Steps      map[plan.Verb]int `json:"steps,omitempty"` // that worked
+	Failed     int               `json:"failed,omitempty"`
+	Result     string            `json:"result"` // "ok", "incomplete", "error", "gate-closed", "interrupted"
 }
 
 // HeldClass says for want of what a withdrawal is held.
