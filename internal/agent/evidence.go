@@ -48,7 +48,7 @@ func (n *node) decisions(ctx context.Context, in roundInput, prefixes []netip.Pr
 			unknown = append(unknown, p)
 		}
 	}
-	if len(unknown) == 0 {
+	if len(unknown) == 0 || n.source.fixed != nil { // what comes from a file is all there is
 		return found, nil
 	}
 	asked := time.Now()

@@ -28,6 +28,10 @@ import (
 // they are back within five seconds.
 const proxyPoll = 4 * time.Second
 
+// handover is how long an address that has moved to another node is still announced here: that node needs some tens of
+// milliseconds to build, and its leaf's update as long to travel as the withdrawal from here.
+const handover = 250 * time.Millisecond
+
 // node is everything an agent is connected to on its node.
 type node struct {
 	writes writes
@@ -133,7 +137,8 @@ func (n *node) newLoop(s config.Settings, version string, log *slog.Logger,
 		Writes:         n.writes.bySubsystem,
 		Version:        version,
 		Rules:          reconcile.AllRules(),
-		Timers:         reconcile.Timers{Interval: s.ReconcileInterval, CarrierGrace: s.Safety.CarrierGrace},
+		Timers: reconcile.Timers{Interval: s.ReconcileInterval, CarrierGrace: s.Safety.CarrierGrace,
+			Handover: handover},
 		Guard: reconcile.Guard{Window: s.Safety.GuardWindow, Percent: s.Safety.GuardPercent, Min: s.Safety.GuardMin,
 			Hold: s.Safety.GuardHold},
 		Log:     log,

@@ -76,7 +76,8 @@ func (v *view) placeFloatingIP(nat *ovn.NAT) (model.Decision, *network, string) 
 		return d, n, nat.ExternalMAC
 	}
 	if g == nil {
-		return model.Decision{Verdict: model.Unplaced, Reason: "no-gateway", Evidence: model.Explained,
+		// Neutron takes no gateway away while floating IPs are behind it: the row is lost, or not written yet.
+		return model.Decision{Verdict: model.Unplaced, Reason: "no-gateway", Evidence: model.Unexplained,
 			Text: fmt.Sprintf("router %s has no gateway that could answer", v.routerName(nat.Router)),
 			Fix:  "give the router a gateway on the floating IP's network"}, nil, ""
 	}
@@ -88,7 +89,8 @@ func (v *view) placeFloatingIP(nat *ovn.NAT) (model.Decision, *network, string) 
 func (v *view) placeAtPort(nat *ovn.NAT) (model.Decision, *network) {
 	p := v.ports[nat.LogicalPort]
 	if p == nil {
-		return model.Decision{Verdict: model.Unplaced, Reason: "no-port", Evidence: model.Explained,
+		// Neutron takes a port's floating IP away before the port: a row that is lost explains nothing.
+		return model.Decision{Verdict: model.Unplaced, Reason: "no-port", Evidence: model.Unexplained,
 			Text: fmt.Sprintf("the floating IP's port %s does not exist", nat.LogicalPort)}, nil
 	}
 	if no := v.notHere(p); no != nil {

@@ -71,9 +71,9 @@ func TestWhy(t *testing.T) {
 		{"203.0.113.4", "elsewhere other-chassis explained S2"},
 		{"203.0.113.51", "announced floating-ip-distributed  node1"},
 		{"203.0.113.52", "unplaced port-down doubtful node1"},
-		{"203.0.113.53", "unplaced no-port explained "},
+		{"203.0.113.53", "unplaced no-port unexplained "},
 		{"203.0.113.54", "unplaced gateway-unclaimed doubtful "},
-		{"203.0.113.55", "unplaced no-gateway explained "},
+		{"203.0.113.55", "unplaced no-gateway unexplained "},
 		{"203.0.113.99", "unknown no-row unexplained "},
 	} {
 		d := Why(in, defaults(), netip.MustParseAddr(tt.address))

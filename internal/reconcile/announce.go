@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"ovnbgp/internal/plan"
 )
@@ -72,7 +73,7 @@ func (r *round[I, S]) mayAnnounce(t task, bad set) bool {
 	}
 	if r.opts.Rules.Withhold {
 		for k := range bad {
-			if t.ServesKey(k) {
+			if t.ServesKey(k) && !r.mustShare(t, k) {
 				r.waiting = true
 				return false
 			}
@@ -81,16 +82,26 @@ func (r *round[I, S]) mayAnnounce(t task, bad set) bool {
 	return true
 }
 
+// mustShare tells whether a step that hands on all keys alike may take up one that is not carried. At a closed gate
+// nothing is withdrawn, so a key that nobody can mend would keep a BGP daemon that was restarted from telling any of
+// the others, for as long as the database is away.
+func (r *round[I, S]) mustShare(t task, key string) bool {
+	return t.Serves == nil && r.gate != nil && r.mending[key] &&
+		time.Since(r.broken[key]) >= r.opts.Timers.CarrierGrace
+}
+
 // withdraw runs the withdrawals that the guard lets go. Those that a decision explains do not wait for the database
 // to be asked about the others.
 func (r *round[I, S]) withdraw(ctx context.Context, deletes []task) {
 	c := r.inquiry()
+	r.forgetLeft(c)
 	undecided := r.guard.undecided(c)
 	var unsure []task
 	for _, t := range deletes {
-		if touches(t, undecided) {
+		switch {
+		case touches(t, undecided):
 			unsure = append(unsure, t)
-		} else {
+		case !r.handsOver(t, c):
 			_ = r.do(ctx, t) // kept by do
 		}
 	}

@@ -34,6 +34,7 @@
 //	set        meaning                                            lives for       read by
 //	gone       wanted, a carrier is not in place                  a pass          withhold, mayClear
 //	broken     since when a key is gone                           until mended    withhold, nextWake
+//	leaving    since when a key is another node's                 until withdrawn withdraw, nextWake
 //	mending    announced and gone, in its grace or at a closed gate  a round         announce
 //	withheld   wanted, must not be announced now                  a round         announce, report
 //	bad        mending, and what could not be taken back           announce        mayAnnounce

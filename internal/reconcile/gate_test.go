@@ -96,6 +96,29 @@ func TestClosedGateWithdrawsNothingAfterTheGrace(t *testing.T) {
 	})
 }
 
+// What hands on all keys alike is made again though one of them cannot be mended: else a BGP daemon that was restarted
+// would tell none of them for as long as the database is away. Within the grace it waits for the mending.
+func TestClosedGateHandsOnTheOthers(t *testing.T) {
+	w := standing("a", "b")
+	w.second = w.part("frr", "leak", func(keys) []string { return []string{"vrf"} })
+	w.second.serves, w.second.silent = func(string) []string { return nil }, true
+	w.second.have = setOf([]string{"vrf"})
+	play(t, w, nil, func(t *testing.T, _ *loopOf) {
+		w.leave()
+		delete(w.carriers.have, "a")
+		w.carriers.fail["create carrier a"] = errTest
+		w.carriers.pokes <- struct{}{}
+		w.pass(time.Second)
+		w.second.have = set{} // FRR was restarted
+		w.second.pokes <- struct{}{}
+		w.pass(time.Second)
+		wantKeys(t, "leaked within the grace", w.second.have)
+		w.pass(time.Minute)
+		wantKeys(t, "leaked after it", w.second.have, "vrf")
+		wantKeys(t, "announced", w.announcer.have, "a", "b")
+	})
+}
+
 // What was wanted and could not be carried is announced when it can.
 func TestClosedGateAnnouncesWhatWasWanted(t *testing.T) {
 	w := standing("a")

@@ -35,6 +35,7 @@ type Loop[I any, S State[S]] struct {
 	fights       fights
 	last         *decided[S]             // what came of the last snapshot; nil before the first
 	broken       map[string]time.Time    // since when a wanted key's carrier is gone
+	leaving      map[string]time.Time    // since when an announced key is known to be another node's
 	unresponsive map[string]unresponsive // appliers that did not answer in time
 	unsettled    time.Time               // since when rounds leave something to do; zero if the last left nothing
 	retryAt      time.Time
@@ -42,6 +43,7 @@ type Loop[I any, S State[S]] struct {
 	lookAt       time.Time // when the guard must look again
 	foughtAt     time.Time // when to look again at what is fought over
 	weighed      time.Time // when the ends of carrier_grace were last acted upon
+	measured     measured
 
 	// jitter makes a retry a little earlier: nodes that lost the same server must not all come back at the same
 	// moment.
@@ -73,6 +75,7 @@ func New[I any, S State[S]](o Options[I, S]) *Loop[I, S] {
 		books:        newBooks(o.Log, o.Metrics, o.DatabaseName),
 		guard:        newGuard(o.Guard),
 		broken:       map[string]time.Time{},
+		leaving:      map[string]time.Time{},
 		unresponsive: map[string]unresponsive{},
 		fights:       fights{},
 		jitter:       func(d time.Duration) time.Duration { return d - rand.N(d/4+1) },
@@ -148,8 +151,9 @@ func (l *Loop[I, S]) wait(ctx context.Context) {
 	}
 }
 
-// debounce waits so that ten pokes become one round. While something is left to do or is fought over a poke of an applier waits longer: it may
-// be the echo of the failure, and would make a loop without a pause. A poke of the source cuts that short.
+// debounce waits so that ten pokes become one round. While something is left to do or is fought over a poke of an
+// applier waits longer: it may be the echo of the failure, and would make a loop without a pause. A poke of the source
+// cuts that short.
 func (l *Loop[I, S]) debounce(ctx context.Context) {
 	short := time.NewTimer(l.opts.Timers.Debounce)
 	defer short.Stop()

@@ -70,6 +70,7 @@ type Timers struct {
 	Debounce     time.Duration // pokes within it are one round; 5 ms
 	Interval     time.Duration // reconcile_interval: everything is read anew; 0: off
 	CarrierGrace time.Duration // carrier_grace; 0: off, a key whose carrier is gone is withdrawn at once
+	Handover     time.Duration // how long a key that is another node's now is still announced; 0: not at all
 	RetryMin     time.Duration // first retry of what failed, about doubled each time; 100 ms
 	RetryMax     time.Duration // 30 s
 	Step         time.Duration // bound of one step; 30 s

@@ -96,24 +96,42 @@ func subsystem(name string, role status.Role, err error) status.Subsystem {
 	return s
 }
 
+// measured are the series of routes that the last round has set: what is no more must go, without a moment in which a
+// reader sees none.
+type measured struct {
+	desired, applied map[routeLabels]int
+	suppressed       map[routeLabels]int
+}
+
 // measureRoutes sets the gauges of what is wanted, announced and suppressed.
 func (r *round[I, S]) measureRoutes(announced set) {
-	m := r.opts.Metrics
-	for gauge, keys := range map[*prometheus.GaugeVec]set{m.Desired: r.wanted, m.RoutesApplied: announced} {
-		gauge.Reset()
-		for labels, n := range countRoutes(keys) {
-			gauge.WithLabelValues(labels.afi, labels.vrf).Set(float64(n))
-		}
-	}
-	m.Suppressed.Reset()
+	now := measured{desired: countRoutes(r.wanted), applied: countRoutes(announced), suppressed: map[routeLabels]int{}}
 	for _, d := range r.decisions {
 		if d.Verdict == model.Suppressed {
-			m.Suppressed.WithLabelValues(d.Reason).Inc()
+			now.suppressed[routeLabels{d.Reason}]++
+		}
+	}
+	m, before := r.opts.Metrics, r.measured
+	replaceSeries(m.Desired, 2, before.desired, now.desired)
+	replaceSeries(m.RoutesApplied, 2, before.applied, now.applied)
+	replaceSeries(m.Suppressed, 1, before.suppressed, now.suppressed)
+	r.measured = now
+}
+
+// replaceSeries sets a gauge's series, of which each has so many labels.
+func replaceSeries(gauge *prometheus.GaugeVec, labels int, before, now map[routeLabels]int) {
+	for l, n := range now {
+		gauge.WithLabelValues(l[:labels]...).Set(float64(n))
+	}
+	for l := range before {
+		if _, still := now[l]; !still {
+			gauge.DeleteLabelValues(l[:labels]...)
 		}
 	}
 }
 
-type routeLabels struct{ afi, vrf string }
+// routeLabels are the values of a series' labels: afi and vrf, or the reason alone.
+type routeLabels [2]string
 
 // countRoutes counts announcement keys ("bgp-vrf 203.0.113.9/32") by address family and VRF.
 func countRoutes(keys set) map[routeLabels]int {
@@ -122,7 +140,7 @@ func countRoutes(keys set) map[routeLabels]int {
 		vrf, prefix, _ := strings.Cut(k, " ")
 		labels := routeLabels{"ipv4", vrf}
 		if strings.Contains(prefix, ":") {
-			labels.afi = "ipv6"
+			labels[0] = "ipv6"
 		}
 		count[labels]++
 	}

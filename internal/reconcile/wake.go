@@ -20,6 +20,9 @@ func (l *Loop[I, S]) nextWake() (time.Time, Trigger) {
 			earlier(deadline, Grace)
 		}
 	}
+	for _, end := range l.handoverEnds() {
+		earlier(end, Grace)
+	}
 	earlier(l.lookAt, Hold)
 	earlier(l.foughtAt, Retry)
 	return at, trigger

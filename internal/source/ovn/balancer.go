@@ -102,10 +102,11 @@ func vipAddresses(p *parser, vips ovsdb.Map) (list []netip.Addr) {
 
 // vipAddress reads a key of vips: "192.0.2.1:80", "[2001:db8::1]:80", or an address alone for all ports.
 func vipAddress(p *parser, key string) netip.Addr {
-	if both, err := netip.ParseAddrPort(key); err == nil && both.Addr().Zone() == "" {
-		return both.Addr().Unmap()
+	address := key
+	if both, err := netip.ParseAddrPort(key); err == nil {
+		address = both.Addr().String()
 	}
-	return p.address("vips", key)
+	return p.address("vips", address)
 }
 
 func (n *Northbound) dhcpOptions(id ovsdb.UUID) *ovn.DHCPOptions {

@@ -19,6 +19,9 @@ func (p *parser) fault(column, value, reason string) {
 	p.faults = append(p.faults, ovn.Fault{Table: p.table, Row: p.row, Column: column, Value: value, Reason: reason})
 }
 
+// mapped is what is wrong with "::ffff:203.0.113.9".
+const mapped = "an IPv4-mapped IPv6 address"
+
 // address reads an IP address; "" is none.
 func (p *parser) address(column, value string) netip.Addr {
 	if value == "" {
@@ -31,7 +34,7 @@ func (p *parser) address(column, value string) netip.Addr {
 	}
 	if a.Is4In6() {
 		// It would be announced as the IPv4 address in it, which nobody has given to anybody.
-		p.fault(column, value, "an IPv4-mapped IPv6 address")
+		p.fault(column, value, mapped)
 		return netip.Addr{}
 	}
 	return a
@@ -45,6 +48,10 @@ func (p *parser) prefix(column, value string) netip.Prefix {
 	prefix, err := netip.ParsePrefix(value)
 	if err != nil {
 		p.fault(column, value, "not an IP address and prefix length")
+		return netip.Prefix{}
+	}
+	if prefix.Addr().Is4In6() {
+		p.fault(column, value, mapped)
 		return netip.Prefix{}
 	}
 	return prefix
