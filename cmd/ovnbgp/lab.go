@@ -91,6 +91,7 @@ type labUpOptions struct {
 	bare, fresh, demo, agent bool
 	settings                 string
 	mirror, memory, files    string
+	with                     []string
 }
 
 func newLabUpCommand(shared *labOptions) *cobra.Command {
@@ -105,6 +106,10 @@ this host's apt uses, unless --mirror names another), a guest is booted from it,
 ` + "`ovnbgp lab up --native`" + ` is run. DIR of --files is seen there as /lab/files, live; replace files in it by
 rename only.
 
+With --with old-agent the Python ovn-bgp-agent of the same Debian suite is there too, in an image of its own
+(100 MB more), to be tried in place of ours: "ovnbgp lab shell compute1", then
+"ovn-bgp-agent --config-file /etc/ovn-bgp-agent/bgp-agent.conf". On this kernel it must be installed.
+
 Exit codes: 0 the lab is up, 1 error.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runLabUp(cmd.Context(), o, cmd.OutOrStdout()) },
@@ -115,6 +120,7 @@ Exit codes: 0 the lab is up, 1 error.`,
 	f.BoolVar(&o.demo, "demo", true, "make the demonstration cloud")
 	f.BoolVar(&o.agent, "agent", true, "start ovnbgp agent on each chassis")
 	f.StringVar(&o.settings, "agent-settings", "", "text to be added to the agents' configuration file")
+	f.StringSliceVar(&o.with, "with", nil, "what the image is to have besides: old-agent")
 	f.StringVar(&o.mirror, "mirror", os.Getenv("MIRROR"), "URL of a Debian archive for the image (environment: MIRROR)")
 	f.StringVar(&o.memory, "memory", "3G", "memory of the guest")
 	f.StringVar(&o.files, "files", "", "directory to be seen in the guest as /lab/files")
@@ -176,9 +182,25 @@ func upGuest(ctx context.Context, o labUpOptions, out io.Writer) error {
 	return reported(g.Run(ctx, argv, nil, out, os.Stderr))
 }
 
+// recipe is that of the image asked for.
+func (o labUpOptions) recipe() (lab.Recipe, error) {
+	r := lab.DefaultRecipe()
+	for _, what := range o.with {
+		if what != "old-agent" {
+			return r, fmt.Errorf("--with %s: it can only be old-agent", what)
+		}
+		r = lab.WithOldAgent(r)
+	}
+	return r, nil
+}
+
 func bootGuest(ctx context.Context, o labUpOptions, out io.Writer) error {
 	start := time.Now()
-	image, err := lab.EnsureImage(ctx, lab.ImageOptions{Recipe: lab.DefaultRecipe(), Mirror: o.mirror}, out)
+	recipe, err := o.recipe()
+	if err != nil {
+		return err
+	}
+	image, err := lab.EnsureImage(ctx, lab.ImageOptions{Recipe: recipe, Mirror: o.mirror}, out)
 	if err != nil {
 		return err
 	}
@@ -340,7 +362,7 @@ func printGuest(w io.Writer, s lab.GuestStatus) {
 	}
 	fmt.Fprintf(w, "guest    %s: %s\n", s.Name, state)
 	fmt.Fprintf(w, "kernel   Linux %s, memory %s\n", s.Kernel, s.Memory)
-	fmt.Fprintf(w, "image    %s: OVN %s, OVS %s, FRR %s\n", s.Image, s.Versions["OVN"], s.Versions["OVS"], s.Versions["FRR"])
+	fmt.Fprintf(w, "image    %s: %s\n", s.Image, s.Contents)
 	fmt.Fprintf(w, "files    %s is /lab/files\n\n", s.Files)
 }
 

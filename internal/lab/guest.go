@@ -56,6 +56,7 @@ type GuestStatus struct {
 	Console  string // the file with the console's text
 	Image    string
 	Versions map[string]string // of the image's packages that matter, by name
+	Contents string            // the same in one line
 	Started  time.Time
 	Binary   string // hash of the program in the guest
 }
@@ -253,7 +254,7 @@ func (g Guest) Status() (GuestStatus, error) {
 	status := GuestStatus{Name: g.Name, Running: s.Broker.alive(), Kernel: s.Kernel, Memory: s.Memory, Files: s.Files,
 		Console: g.path(consoleLog), Image: s.Image, Started: s.Started, Binary: s.Binary}
 	if m, err := readManifest(s.Image); err == nil { // an image may have been removed behind our back
-		status.Versions = m.versions()
+		status.Versions, status.Contents = m.versions(), m.String()
 	}
 	return status, nil
 }

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -44,6 +46,7 @@ type Recipe struct {
 	Packages    []string `json:"packages"`
 	KernelSuite string   `json:"kernel_suite"`
 	Kernel      string   `json:"kernel"` // the package with the kernel: unpacked, not installed
+	Extra       *Extra   `json:"extra,omitempty"`
 }
 
 // DefaultRecipe is the lab's image: the stack of Debian 13, and a User-Mode Linux kernel new enough (7.x) for
@@ -88,6 +91,19 @@ func EnsureImage(ctx context.Context, o ImageOptions, out io.Writer) (Image, err
 	if m, err := readManifest(dir); err == nil {
 		return Image{Dir: dir, Manifest: m}, nil
 	}
+	build, keep := buildImage, []string{dir}
+	if o.Recipe.Extra != nil {
+		of := o
+		of.Recipe = o.Recipe.base()
+		base, err := EnsureImage(ctx, of, out)
+		if err != nil {
+			return Image{}, err
+		}
+		keep = append(keep, base.Dir)
+		build = func(ctx context.Context, o ImageOptions, dir string, lock *os.File, out io.Writer) (Manifest, error) {
+			return extendImage(ctx, o, base, dir, lock, out)
+		}
+	}
 	lock, err := lockFile(ctx, filepath.Join(cache, "lock"), func() { fmt.Fprintln(out, "waiting for another build of the image") })
 	if err != nil {
 		return Image{}, err
@@ -96,11 +112,11 @@ func EnsureImage(ctx context.Context, o ImageOptions, out io.Writer) (Image, err
 	if m, err := readManifest(dir); err == nil {
 		return Image{Dir: dir, Manifest: m}, nil
 	}
-	m, err := buildImage(ctx, o, dir, lock, out)
+	m, err := build(ctx, o, dir, lock, out)
 	if err != nil {
 		return Image{}, fmt.Errorf("build the lab's image: %w", err)
 	}
-	pruneImages(cache, dir, out)
+	pruneImages(cache, keep, out)
 	return Image{Dir: dir, Manifest: m, Built: true}, nil
 }
 
@@ -123,11 +139,24 @@ func readManifest(dir string) (Manifest, error) {
 	return m, json.Unmarshal(text, &m)
 }
 
+// addPackages records packages, one on each line, as dpkg lists them.
+func (m *Manifest) addPackages(list string) {
+	m.Packages = maps.Clone(m.Packages)
+	for line := range strings.Lines(list) {
+		name, version, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		m.Packages[name] = version
+	}
+}
+
 // versions picks what people ask for.
 func (m Manifest) versions() map[string]string {
 	out := map[string]string{"Linux": m.Kernel}
-	for name, pkg := range map[string]string{"OVN": "ovn-common", "OVS": "openvswitch-switch", "FRR": "frr"} {
-		out[name], _, _ = strings.Cut(m.Packages[pkg], "-")
+	for name, pkg := range map[string]string{
+		"OVN": "ovn-common", "OVS": "openvswitch-switch", "FRR": "frr", oldAgentPackage: oldAgentPackage,
+	} {
+		if version, ok := m.Packages[pkg]; ok {
+			out[name], _, _ = strings.Cut(version, "-")
+		}
 	}
 	return out
 }
@@ -135,16 +164,20 @@ func (m Manifest) versions() map[string]string {
 // String is the versions in one line.
 func (m Manifest) String() string {
 	v := m.versions()
-	return fmt.Sprintf("OVN %s, OVS %s, FRR %s, Linux %s", v["OVN"], v["OVS"], v["FRR"], v["Linux"])
+	text := fmt.Sprintf("OVN %s, OVS %s, FRR %s, Linux %s", v["OVN"], v["OVS"], v["FRR"], v["Linux"])
+	if old, ok := v[oldAgentPackage]; ok {
+		text += ", " + oldAgentPackage + " " + old
+	}
+	return text
 }
 
 // pruneImages removes what earlier recipes and killed builds left, except images that a guest uses.
-func pruneImages(cache, keep string, out io.Writer) {
+func pruneImages(cache string, keep []string, out io.Writer) {
 	dirs, _ := filepath.Glob(filepath.Join(cache, "*", imageLock)) // the pattern is well-formed
 	for _, path := range dirs {
 		dir := filepath.Dir(path)
 		f, err := os.Open(path)
-		if err != nil || dir == keep {
+		if err != nil || slices.Contains(keep, dir) {
 			continue
 		}
 		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {

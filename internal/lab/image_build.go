@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -27,39 +28,51 @@ type builder struct {
 
 // buildImage makes an image and puts it at dir. The caller holds the cache's lock.
 func buildImage(ctx context.Context, o ImageOptions, dir string, lock *os.File, out io.Writer) (Manifest, error) {
-	if runtime.GOARCH != "amd64" {
-		return Manifest{}, errNotAMD64
-	}
-	var err error
-	if o.Mirror == "" {
-		if o.Mirror, err = hostMirror("/etc/apt"); err != nil {
-			return Manifest{}, err
-		}
-	}
-	if err := checkSpace(filepath.Dir(dir)); err != nil {
-		return Manifest{}, err
-	}
-	b := &builder{recipe: o.Recipe, mirror: o.Mirror, dir: dir + ".part", lock: lock}
-	if err := removeTree(b.dir); err != nil { // a build that was killed
-		return Manifest{}, err
-	}
-	if b.log, err = os.Create(filepath.Join(filepath.Dir(dir), "build.log")); err != nil {
-		return Manifest{}, err
+	var m Manifest
+	b, err := newBuilder(o, dir, lock)
+	if err != nil {
+		return m, err
 	}
 	defer b.log.Close()
-	var m Manifest
-	steps := []step{
+	err = b.steps(ctx, dir, out, []step{
 		{"  build tools", b.tools},
 		{"  packages of " + o.Recipe.Suite, b.base},
 		{"  kernel of " + o.Recipe.KernelSuite, b.kernel},
 		{"  manifest", func(ctx context.Context) error { m, err = b.finish(ctx); return err }},
+	})
+	return m, err
+}
+
+// newBuilder prepares for building an image that is to be at dir. The caller closes its log.
+func newBuilder(o ImageOptions, dir string, lock *os.File) (*builder, error) {
+	if runtime.GOARCH != "amd64" {
+		return nil, errNotAMD64
 	}
-	for _, s := range steps {
-		if err := timed(ctx, out, s.name, s.do); err != nil {
-			return m, errors.Join(err, removeTree(b.dir))
+	var err error
+	if o.Mirror == "" {
+		if o.Mirror, err = hostMirror("/etc/apt"); err != nil {
+			return nil, err
 		}
 	}
-	return m, os.Rename(b.dir, dir)
+	if err := checkSpace(filepath.Dir(dir)); err != nil {
+		return nil, err
+	}
+	b := &builder{recipe: o.Recipe, mirror: o.Mirror, dir: dir + ".part", lock: lock}
+	if err := removeTree(b.dir); err != nil { // a build that was killed
+		return nil, err
+	}
+	b.log, err = os.Create(filepath.Join(filepath.Dir(dir), "build.log"))
+	return b, err
+}
+
+// steps builds the image and puts it at dir.
+func (b *builder) steps(ctx context.Context, dir string, out io.Writer, steps []step) error {
+	for _, s := range steps {
+		if err := timed(ctx, out, s.name, s.do); err != nil {
+			return errors.Join(err, removeTree(b.dir))
+		}
+	}
+	return os.Rename(b.dir, dir)
 }
 
 // removeTree removes a directory in which nothing is mounted. A build that left its mounts behind would have the host's
@@ -163,25 +176,35 @@ func (b *builder) base(ctx context.Context) error {
 	return b.run(ctx, "mmdebstrap", append(args, b.recipe.Suite, b.root(), b.mirror)...)
 }
 
-// kernel fetches the kernel's package with an apt of its own, verified with the image's keys (they are newer than the
-// host's), and keeps the kernel and its modules.
-func (b *builder) kernel(ctx context.Context) error {
+// privateApt makes an apt of its own in a directory of the build, which is returned: for one suite, verified with the
+// image's keys (they are newer than the host's).
+func (b *builder) privateApt(suite string, more ...string) (string, error) {
 	work := filepath.Join(b.dir, "apt")
 	for _, d := range []string{"lists/partial", "cache/archives/partial", "empty"} {
 		if err := os.MkdirAll(filepath.Join(work, d), 0o755); err != nil {
-			return err
+			return "", err
 		}
 	}
 	keys := filepath.Join(b.root(), "usr/share/keyrings/debian-archive-keyring.gpg")
-	list := fmt.Sprintf("deb [signed-by=%s] %s %s main\n", keys, b.mirror, b.recipe.KernelSuite)
-	conf := strings.Join(append(b.apt,
+	list := fmt.Sprintf("deb [signed-by=%s] %s %s main\n", keys, b.mirror, suite)
+	conf := append(slices.Clone(b.apt),
 		`Dir::Etc::sourcelist "`+work+`/sources.list";`, `Dir::Etc::sourceparts "`+work+`/empty";`,
 		`Dir::Etc::preferencesparts "`+work+`/empty";`, `Dir::State::lists "`+work+`/lists";`,
-		`Dir::Cache "`+work+`/cache";`, `APT::Sandbox::User "root";`), "\n") + "\n"
-	for name, text := range map[string]string{"sources.list": list, "apt.conf": conf} {
+		`Dir::Cache "`+work+`/cache";`, `APT::Sandbox::User "root";`, `Debug::NoLocking "true";`)
+	text := strings.Join(append(conf, more...), "\n") + "\n"
+	for name, text := range map[string]string{"sources.list": list, "apt.conf": text} {
 		if err := os.WriteFile(filepath.Join(work, name), []byte(text), 0o644); err != nil {
-			return err
+			return "", err
 		}
+	}
+	return work, nil
+}
+
+// kernel fetches the kernel's package and keeps the kernel and its modules.
+func (b *builder) kernel(ctx context.Context) error {
+	work, err := b.privateApt(b.recipe.KernelSuite)
+	if err != nil {
+		return err
 	}
 	script := `set -e; cd "$1"; export APT_CONFIG="$1/apt.conf"
 apt-get update
@@ -203,10 +226,7 @@ func (b *builder) finish(ctx context.Context) (Manifest, error) {
 	if err != nil {
 		return m, fmt.Errorf("list the packages: %w", err)
 	}
-	for line := range strings.Lines(string(out)) {
-		name, version, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		m.Packages[name] = version
-	}
+	m.addPackages(string(out))
 	kernels, err := os.ReadDir(filepath.Join(b.root(), "usr/lib/modules"))
 	if err != nil {
 		return m, fmt.Errorf("find the kernel's modules: %w", err)
@@ -215,8 +235,13 @@ func (b *builder) finish(ctx context.Context) (Manifest, error) {
 		return m, fmt.Errorf("find the kernel's modules: there are %d kernels", len(kernels))
 	}
 	m.Kernel = kernels[0].Name()
+	return m, b.seal(m)
+}
+
+// seal writes the manifest, by which an image is known to be complete.
+func (b *builder) seal(m Manifest) error {
 	if err := os.WriteFile(filepath.Join(b.dir, imageLock), nil, 0o644); err != nil {
-		return m, err
+		return err
 	}
-	return m, writeJSON(filepath.Join(b.dir, imageManifest), m)
+	return writeJSON(filepath.Join(b.dir, imageManifest), m)
 }

@@ -116,7 +116,7 @@ func TestImagesInTheCache(t *testing.T) {
 	if got := image.Manifest.String(); got != "OVN 25.03.0, OVS 3.5.0, FRR 10.3, Linux 7.2.7" {
 		t.Errorf("versions %q", got)
 	}
-	pruneImages(cache, keep, t.Output())
+	pruneImages(cache, []string{keep}, t.Output())
 	for dir, stays := range map[string]bool{keep: true, used: true, old: false} {
 		if _, err := os.Stat(dir); (err == nil) != stays {
 			t.Errorf("%s: %v, should stay: %v", filepath.Base(dir), err, stays)
