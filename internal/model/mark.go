@@ -42,6 +42,19 @@ func AnsweringAddresses(index, tag int) [2]netip.Addr {
 	return [2]netip.Addr{netip.AddrFrom4(v4), netip.AddrFrom16(v6)}
 }
 
+// EarlierAnsweringAddress is what the old agent's releases up to 4.0 gave a bridge in place of one of AnsweringAddresses:
+// the place in the list alone. They gave VLAN devices none.
+func EarlierAnsweringAddress(a netip.Addr) netip.Addr {
+	if a.Is4() {
+		v4 := a.As4()
+		v4[2] = 0
+		return netip.AddrFrom4(v4)
+	}
+	v6 := a.As16()
+	v6[12], v6[13] = 0, 0
+	return netip.AddrFrom16(v6)
+}
+
 // IsAnsweringAddress tells whether a prefix could be one of AnsweringAddresses, as a host's.
 func IsAnsweringAddress(p netip.Prefix) bool {
 	v4, v6 := answeringNetworks()

@@ -48,3 +48,13 @@ func TestAnsweringAddresses(t *testing.T) {
 		}
 	}
 }
+
+func TestEarlierAnsweringAddress(t *testing.T) {
+	for index, want := range map[int][2]string{1: {"169.254.0.1", "fd53:d91e:400:7f17::1"}, 12: {"169.254.0.12", "fd53:d91e:400:7f17::c"}} {
+		for i, a := range model.AnsweringAddresses(index, 0) {
+			if got := model.EarlierAnsweringAddress(a).String(); got != want[i] {
+				t.Errorf("before %s: %s, want %s", a, got, want[i])
+			}
+		}
+	}
+}

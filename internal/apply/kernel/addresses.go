@@ -29,10 +29,7 @@ func (k addressKey) String() string { return addressText(k.prefix, k.device) }
 func addressText(p netip.Prefix, dev string) string { return "address " + p.String() + " dev " + dev }
 
 func (c *Carriers) planAddresses(s *steps, v *view, want model.Node) {
-	wanted := make(map[addressKey]model.Address, len(want.Addresses))
-	for _, w := range want.Addresses {
-		wanted[addressKey{w.Prefix, w.Device}] = w
-	}
+	wanted, kept := v.answering(want.Addresses)
 	have := map[addressKey]netlink.Addr{}
 	for _, a := range v.Addrs {
 		if v.doomed[a.LinkIndex] {
@@ -42,6 +39,9 @@ func (c *Carriers) planAddresses(s *steps, v *view, want model.Node) {
 			continue
 		}
 		key := addressKey{a.Prefix, v.name(a.LinkIndex)}
+		if kept[key] {
+			continue
+		}
 		if _, ok := wanted[key]; ok || v.ownedAddr(a) {
 			have[key] = a
 		}
@@ -56,6 +56,43 @@ func (c *Carriers) planAddresses(s *steps, v *view, want model.Node) {
 			s.add(plan.Delete, object, unwanted, nil, func(context.Context) error { return c.k.AddrDel(d.Have) })
 		}
 	}
+}
+
+// answering picks the wanted addresses that a device still needs to answer. What the old agent's releases
+// up to 4.0 left answers as well: a bridge by an address of another number, which is kept, a VLAN device by its settings
+// alone. A deployed "redistribute connected" would tell the fabric of each change.
+func (v *view) answering(addresses []model.Address) (needed map[addressKey]model.Address,
+	kept map[addressKey]bool) {
+	present := make(map[addressKey]bool, len(v.Addrs))
+	for _, a := range v.Addrs {
+		present[addressKey{a.Prefix, v.name(a.LinkIndex)}] = true
+	}
+	needed, kept = map[addressKey]model.Address{}, map[addressKey]bool{}
+	for _, w := range addresses {
+		key, earlier := addressKey{w.Prefix, w.Device}, addressKey{
+			netip.PrefixFrom(model.EarlierAnsweringAddress(w.Prefix.Addr()), w.Prefix.Bits()), w.Device}
+		if earlier != key && present[earlier] {
+			kept[earlier] = true
+		}
+		if present[key] || !kept[earlier] && !v.answersAlone(w) {
+			needed[key] = w
+		}
+	}
+	return needed, kept
+}
+
+// answersAlone tells whether the device of a wanted address is a VLAN device that is not known for ours and answers
+// without an address.
+func (v *view) answersAlone(w model.Address) bool {
+	l := v.byName[w.Device]
+	if l.Kind != "vlan" || v.ownedLink(l) {
+		return false
+	}
+	proxy := model.Sysctl{Family: model.FamilyOf(w.Prefix.Addr()), Name: "proxy_arp"}
+	if proxy.Family == 6 {
+		proxy.Name = "proxy_ndp"
+	}
+	return v.sysctl(proxy, l.Index) == "1"
 }
 
 // finder finds a link when a step runs.

@@ -289,3 +289,26 @@ func TestCleanupTakesTheOldAgentsToo(t *testing.T) {
 		t.Errorf("left:\n%s", got)
 	}
 }
+
+// Release 4.0 of the old agent makes devices answer in another way. It is left as it is, and goes with cleanup.
+func TestReleaseFourAnswersAsWell(t *testing.T) {
+	k := fakekernel.New()
+	oldAgent4(t, k)
+	steps := converge(t, k, g3())
+	for _, unwanted := range []string{"address 169.254", "address fd53:", "link br-ex.100"} {
+		if strings.Contains(steps, unwanted) {
+			t.Errorf("%q is touched:\n%s", unwanted, steps)
+		}
+	}
+	plan, err := kernel.NewCarriers(k).Cleanup(t.Context(), g3())
+	must(t, err)
+	var text strings.Builder
+	for _, s := range plan {
+		fmt.Fprintln(&text, s)
+	}
+	for _, want := range []string{"delete address 169.254.0.1/32 dev br-ex", "delete address fd53:d91e:400:7f17::1/128 dev br-ex"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("cleanup lacks %q:\n%s", want, &text)
+		}
+	}
+}

@@ -174,6 +174,7 @@ func scenarios() []scenario {
 		{"subnets-alone", bridge, []model.Node{g17(), alone(), base()}},
 		{"adoption-subnets", oldSubnets, []model.Node{g17()}},
 		{"adoption-subnets-nothing-wanted", oldSubnets, []model.Node{base()}},
+		{"adoption-release-4", oldAgent4, []model.Node{g3(), g2()}},
 		{"wrong-tag", wrongTag, []model.Node{g3()}},
 	}
 }
@@ -234,6 +235,20 @@ func oldSubnets(t *testing.T, k world) {
 	oldAgent(t, k)
 	must(t, k.RouteAdd(netlink.Route{Table: 10, Dst: netip.MustParsePrefix("10.7.0.0/24"), LinkIndex: link(t, k, "bgp-nic").Index,
 		Gateway: netip.MustParseAddr("203.0.113.2"), Type: netlink.TypeUnicast, Protocol: netlink.ProtoBoot, OnLink: true}))
+}
+
+// oldAgent4 leaves on the devices what the old agent's release 4.0 leaves for G3: it numbers bridges otherwise, and gives
+// VLAN devices no address.
+func oldAgent4(t *testing.T, k world) {
+	br := k.AddBridge("br-ex", brMAC)
+	must(t, k.LinkAdd(netlink.Link{Name: "br-ex.100", Kind: "vlan", Parent: br.Index, VLAN: 100}),
+		k.LinkSetUp(link(t, k, "br-ex.100")))
+	for _, p := range []string{"169.254.0.1/32", "fd53:d91e:400:7f17::1/128"} {
+		must(t, k.AddrReplace(netlink.Addr{LinkIndex: br.Index, Prefix: netip.MustParsePrefix(p)}))
+	}
+	for _, dev := range []string{"br-ex", "br-ex.100"} {
+		must(t, k.SetSysctl("1", "net", "ipv4", "conf", dev, "proxy_arp"), k.SetSysctl("1", "net", "ipv6", "conf", dev, "proxy_ndp"))
+	}
 }
 
 func oldRule(dst string) netlink.Rule {
