@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -28,6 +29,9 @@ type VM struct {
 // BannerPort is the TCP port on which a VM answers with its name and nothing else. A ping may be answered by a node that
 // has the address itself; the banner only by the VM.
 const BannerPort = 80
+
+// EchoPort is the TCP port on which a VM sends back what it is sent, for as long as the client likes.
+const EchoPort = 7
 
 // VM finds a running virtual machine by its port's name.
 func (c *Cloud) VM(name string) (*VM, error) {
@@ -134,14 +138,17 @@ func innerPid(pid int) (string, error) {
 	return "", fmt.Errorf("process %d has no NSpid", pid)
 }
 
-// Banner answers every TCP connection to BannerPort with one line, the virtual machine's name, until ctx ends. It is
-// what a virtual machine runs: `ovnbgp lab banner NAME`.
+// Banner answers every TCP connection to BannerPort with one line, the virtual machine's name, and echoes at EchoPort,
+// until ctx ends. It is what a virtual machine runs: `ovnbgp lab banner NAME`.
 func Banner(ctx context.Context, name string) error {
 	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", BannerPort))
 	if err != nil {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
+	if err := echo(ctx); err != nil {
+		return err
+	}
 	for {
 		conn, err := listener.Accept()
 		if ctx.Err() != nil {
@@ -157,6 +164,28 @@ func Banner(ctx context.Context, name string) error {
 			}
 		}()
 	}
+}
+
+// echo begins to serve EchoPort, until ctx ends.
+func echo(ctx context.Context) error {
+	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", EchoPort))
+	if err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return // closed
+			}
+			go func() {
+				defer conn.Close()
+				_, _ = io.Copy(conn, conn) // a client that is gone has had its answer
+			}()
+		}
+	}()
+	return nil
 }
 
 // plug lays the virtual machine's cable and gives it what DHCP, cloud-init or an image would.

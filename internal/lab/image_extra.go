@@ -80,6 +80,7 @@ for deb in cache/archives/*.deb *.deb; do
 done
 mkdir -p "$root/etc/ssl/certs" # the certificates in one file, as their package's script would make it: a module reads it
 cat "$root"/usr/share/ca-certificates/mozilla/*.crt > "$root/etc/ssl/certs/ca-certificates.crt"
+rm -f "$root/etc/resolv.conf" # the build host's: sudo would ask it for the node's name, and wait
 chroot "$root" python3 -c "import importlib, sys; [importlib.import_module(m) for m in sys.argv[1:]]" $modules
 cd /; rm -rf "$1"`
 	e := b.recipe.Extra

@@ -79,12 +79,39 @@ func TestRecipeHash(t *testing.T) {
 		"suite":   func(r *Recipe) { r.Suite = "sid" },
 		"package": func(r *Recipe) { r.Packages = append(r.Packages, "hello") },
 		"kernel":  func(r *Recipe) { r.KernelSuite = "sid" },
+		"extra":   func(r *Recipe) { *r = WithOldAgent(*r) },
 	} {
 		r := DefaultRecipe()
 		change(&r)
 		if r.Hash() == hash {
 			t.Errorf("another %s is the same image", name)
 		}
+	}
+}
+
+// An image with extras is its base and what was unpacked over it; the base stays in the cache beside it.
+func TestExtraOfARecipe(t *testing.T) {
+	with := WithOldAgent(DefaultRecipe())
+	if with.base().Hash() != DefaultRecipe().Hash() {
+		t.Error("the base of a recipe with extras is another image")
+	}
+	b := &builder{recipe: with, dir: t.TempDir()}
+	if err := os.WriteFile(filepath.Join(b.dir, "unpacked"), []byte("ovn-bgp-agent\t4.0.0-1\nsudo\t1.9\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	base := Manifest{Recipe: DefaultRecipe(), Kernel: "7.2.7", Packages: map[string]string{"frr": "10.3-3"}}
+	m, err := b.finishExtra(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m.String(); got != "OVN , OVS , FRR 10.3, Linux 7.2.7, ovn-bgp-agent 4.0.0" {
+		t.Errorf("versions %q", got)
+	}
+	if len(base.Packages) != 1 {
+		t.Errorf("the base's packages are now %v", base.Packages)
+	}
+	if read, err := readManifest(b.dir); err != nil || read.Recipe.Hash() != with.Hash() {
+		t.Errorf("manifest %+v, %v", read, err)
 	}
 }
 

@@ -164,7 +164,7 @@ func (n Node) Banner(ctx context.Context, to netip.Addr) (string, error) {
 	err := onThread(func() error {
 		// A socket stays in the namespace it was made in: only making it needs this thread.
 		return enterNamespaces(n.Pid, []string{"net"}, func() error {
-			conn, err := dialHere(to)
+			conn, err := dialHere(to, BannerPort)
 			if err != nil {
 				return err
 			}
@@ -185,9 +185,24 @@ func (n Node) Banner(ctx context.Context, to netip.Addr) (string, error) {
 
 // dialHere connects without the parallel attempts of net.Dialer, which would run on threads outside the namespace: an
 // address, not a name, is dialled on the calling goroutine.
-func dialHere(to netip.Addr) (net.Conn, error) {
+func dialHere(to netip.Addr, port int) (net.Conn, error) {
 	d := net.Dialer{Timeout: 2 * time.Second, FallbackDelay: -1}
-	return d.Dial("tcp", net.JoinHostPort(to.String(), strconv.Itoa(BannerPort)))
+	return d.Dial("tcp", net.JoinHostPort(to.String(), strconv.Itoa(port)))
+}
+
+// Talk connects from the outside host to a virtual machine's echo server. The caller closes the connection.
+func (f *Fabric) Talk(ctx context.Context, to netip.Addr) (net.Conn, error) {
+	var conn net.Conn
+	err := onThread(func() error {
+		return enterNamespaces(f.nodes[outsideName].Pid, []string{"net"}, func() (err error) {
+			conn, err = dialHere(to, EchoPort)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("talk to %s: %w", to, err)
+	}
+	return conn, ctx.Err()
 }
 
 // Reach is what the outside host finds at an address.

@@ -97,11 +97,13 @@ func commands(ctx context.Context, f *lab.Fabric) map[string]func(*testscript.Te
 		"unmoved":  (*stage).cmdUnmoved,
 		"banner":   (*stage).cmdBanner,
 		"ping":     (*stage).cmdPing,
+		"traffic":  (*stage).cmdTraffic,
 		"on":       (*stage).cmdOn,
 		"has":      (*stage).cmdHas,
 		"play":     (*stage).cmdPlay,
 		"finally":  (*stage).cmdFinally,
 		"agent":    (*stage).cmdAgent,
+		"old":      (*stage).cmdOld,
 		"settled":  (*stage).cmdSettled,
 		"writes":   (*stage).cmdWrites,
 		"held":     (*stage).cmdHeld,
@@ -140,6 +142,7 @@ type stage struct {
 	writes  map[string]uint64       // marked by "writes mark"
 	configs map[string]string       // of nodes whose configuration the script has changed
 	logged  map[string]int          // marked by "log mark"
+	traffic *traffic                // from the outside host, while it lasts
 	crowded bool                    // many addresses came and went at once
 }
 
