@@ -73,10 +73,10 @@ func (s *stage) cmdUpdates(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // cmdUnmoved checks that the leaf's paths to prefixes are the ones of the mark: not withdrawn meanwhile, nor
-// changed. "unmoved mark PREFIX…", then "unmoved PREFIX…".
+// changed. "unmoved mark PREFIX…", then "unmoved PREFIX…", or "! unmoved PREFIX…" where they must have.
 func (s *stage) cmdUnmoved(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) == 0 {
-		ts.Fatalf("usage: unmoved mark PREFIX… | unmoved PREFIX…")
+	if len(args) == 0 || neg && args[0] == "mark" {
+		ts.Fatalf("usage: unmoved mark PREFIX… | [!] unmoved PREFIX…")
 	}
 	mark := args[0] == "mark"
 	if mark {
@@ -89,8 +89,8 @@ func (s *stage) cmdUnmoved(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		if mark {
 			s.paths[text] = now
-		} else if before := s.paths[text]; now != before {
-			ts.Fatalf("the leaf's paths to %s have moved: %s, were %s", text, now, before)
+		} else if before := s.paths[text]; (now == before) == neg {
+			ts.Fatalf("the leaf's paths to %s are %s, were %s", text, now, before)
 		}
 	}
 }
