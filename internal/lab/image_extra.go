@@ -81,7 +81,8 @@ done
 mkdir -p "$root/etc/ssl/certs" # the certificates in one file, as their package's script would make it: a module reads it
 cat "$root"/usr/share/ca-certificates/mozilla/*.crt > "$root/etc/ssl/certs/ca-certificates.crt"
 rm -f "$root/etc/resolv.conf" # the build host's: sudo would ask it for the node's name, and wait
-chroot "$root" python3 -c "import importlib, sys; [importlib.import_module(m) for m in sys.argv[1:]]" $modules
+env -i PATH="$PATH" chroot "$root" /usr/bin/python3 -c "import importlib, sys; [importlib.import_module(m) for m in sys.argv[1:]]" $modules
+test -d "$root/usr/lib/python3/dist-packages/ovn_bgp_agent/__pycache__" # compiled, and kept
 cd /; rm -rf "$1"`
 	e := b.recipe.Extra
 	return b.run(ctx, "sh", "-c", script, "sh", work, b.root(), strings.Join(e.Packages, " "), strings.Join(e.Alone, " "),
