@@ -24,6 +24,9 @@ import (
 // shard picks scripts, "1/2" the first half, so that two labs can play them at the same time.
 var shard = flag.String("shard", "1/1", "play the scripts of shard N of M")
 
+// slow picks the scripts of testdata/slow instead: they take minutes, and are played apart.
+var slow = flag.Bool("slow", false, "play the scripts that take minutes (make side-by-side)")
+
 // patience is how long a condition is waited for. Goals are printed beside what a wait took; this is the end of hope.
 const patience = 20 * time.Second
 
@@ -73,7 +76,11 @@ func scripts(t *testing.T) []string {
 	if _, err := fmt.Sscanf(*shard, "%d/%d", &n, &m); err != nil || n < 1 || n > m {
 		t.Fatalf("-shard %q: want N/M", *shard)
 	}
-	all, err := filepath.Glob("testdata/*.txtar")
+	pattern := "testdata/*.txtar"
+	if *slow {
+		pattern = "testdata/slow/*.txtar"
+	}
+	all, err := filepath.Glob(pattern)
 	if err != nil || len(all) == 0 {
 		t.Fatalf("no scripts in testdata: %v", err)
 	}

@@ -12,7 +12,7 @@ import (
 
 // pythonPatience is how long the Python agent may take to start and to settle: its modules are many, and the lab has one
 // processor.
-const pythonPatience = 8 * time.Minute
+const pythonPatience = 15 * time.Minute
 
 // cmdOld starts and ends the Python agent on nodes, with the configuration file of ours: "old start NODE…" waits until
 // each has built what it builds and has nothing more to do, "old stop NODE…" until it has ended.
