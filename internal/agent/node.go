@@ -36,6 +36,7 @@ const handover = 250 * time.Millisecond
 type node struct {
 	writes writes
 	conn   *netlink.Conn
+	teller *netlink.Writer // of the announcements; it shares the mirror of conn
 	ovn    *sourceovn.Source
 	source *inputSource
 
@@ -47,19 +48,22 @@ type node struct {
 
 // connect makes the connections that do not wait for anybody; run makes the others.
 func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, error) {
-	n := &node{}
+	n := &node{writes: writes{device: s.Node.NIC}}
 	var err error
 	n.conn, err = netlink.Open(ctx, netlink.Options{Protocols: []uint8{model.Protocol}, ProxyPoll: proxyPoll},
 		count(&n.writes.kernel))
 	if err != nil {
 		return nil, fmt.Errorf("kernel: %w", err)
 	}
+	if n.teller, err = n.conn.Join(count(&n.writes.nic)); err != nil {
+		return nil, errors.Join(fmt.Errorf("kernel: %w", err), n.conn.Close())
+	}
 	if n.ovn, err = n.connectOVN(s, log); err != nil {
-		return nil, errors.Join(err, n.conn.Close())
+		return nil, errors.Join(err, n.teller.Close(), n.conn.Close())
 	}
 	n.source = newInputSource(n.ovn, host.New(n.conn, s.Paths.RTTables), s.Node)
 	n.carriers = kernel.NewCarriers(n.conn)
-	n.addresses = kernel.NewAnnouncements(n.conn, underlay(s.Node))
+	n.addresses = kernel.NewAnnouncements(&netlink.Conn{Mirror: n.conn.Mirror, Writer: n.teller}, underlay(s.Node))
 	n.flows = ovs.New(ovs.Sockets(s.Paths.OpenVSwitch, count(&n.writes.ovs)), ovs.DefaultTimers())
 	n.leak = frr.New(frr.Options{Sockets: s.Paths.FRRSockets, AS: s.Node.AS, VRF: s.Node.VRF,
 		Interval: s.FRRReconcileInterval, OnWrite: count(&n.writes.frr)})
@@ -118,7 +122,7 @@ func (n *node) run(ctx context.Context) error {
 
 func (n *node) close() error {
 	n.flows.Close()
-	return errors.Join(n.leak.Close(), n.conn.Close())
+	return errors.Join(n.leak.Close(), n.teller.Close(), n.conn.Close())
 }
 
 // newLoop makes the loop. Its timers and guard are those of the settings; what it decides by comes with each input.

@@ -5,13 +5,14 @@ import "sync/atomic"
 // writes counts what the agent has written, at its own sockets. A monitor cannot see a write that changes nothing;
 // this can.
 type writes struct {
-	kernel, ovs, frr atomic.Uint64
+	device                string // that holds the announced addresses: a subsystem of its own
+	kernel, nic, ovs, frr atomic.Uint64
 }
 
-// bySubsystem names the counts as the status does. The two kernel appliers share one socket.
+// bySubsystem names the counts as the status does.
 func (w *writes) bySubsystem() map[string]uint64 {
 	return map[string]uint64{
-		"kernel": w.kernel.Load(), "ovs": w.ovs.Load(), "frr": w.frr.Load(),
+		"kernel": w.kernel.Load(), w.device: w.nic.Load(), "ovs": w.ovs.Load(), "frr": w.frr.Load(),
 	}
 }
 

@@ -20,14 +20,24 @@ func Open(ctx context.Context, opts Options, onWrite func()) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := NewWriter(WriterOptions{OnWrite: onWrite, Names: m.LinkName, Wrote: m.confirm})
+	w, err := m.Join(onWrite)
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
-	m.mu.Lock()
-	m.writer = w.ask.port
-	m.mu.Unlock()
 	return &Conn{Mirror: m, Writer: w}, nil
+}
+
+// Join opens a writer in the calling thread's network namespace, which must be the mirror's, and joins the two. A mirror
+// may have several, so that each counts what it writes; close them before it. onWrite may be nil.
+func (m *Mirror) Join(onWrite func()) (*Writer, error) {
+	w, err := NewWriter(WriterOptions{OnWrite: onWrite, Names: m.LinkName, Wrote: m.confirm})
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.writers = append(m.writers, w.ask.port)
+	return w, nil
 }
 
 // Close ends both.

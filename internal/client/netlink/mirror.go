@@ -41,8 +41,9 @@ type Mirror struct {
 	fd     int // of file; used under mu, and not once closed
 	in     []byte
 	store  *store
-	writer uint32  // port of the writer that it is joined with; 0: none
 	copied *Actual // what store.actual made; nil once the store may be different
+
+	writers []uint32 // ports of the writers that it is joined with
 }
 
 // monitorGroups are the notification groups a Mirror joins.
@@ -117,7 +118,7 @@ func (m *Mirror) Close() error {
 	return err
 }
 
-// Pokes delivers one pending poke after anything that is kept has changed. Of what the writer of a Conn changed it tells
+// Pokes delivers one pending poke after anything that is kept has changed. Of what a joined writer changed it tells
 // only where that may matter to somebody else than the one who wrote: links, and default routes.
 func (m *Mirror) Pokes() <-chan struct{} { return m.pokes }
 
@@ -277,13 +278,13 @@ func (m *Mirror) drain() error {
 	}
 }
 
-// take applies a notification. The writer knows already what it did: whoever has it write reads the copy afterwards, and
-// would be woken by his own steps otherwise, to find nothing. Kernels that do not say whose request it was, of IPv6
+// take applies a notification. A joined writer knows already what it did: whoever has it write reads the copy afterwards,
+// and would be woken by his own steps otherwise, to find nothing. Kernels that do not say whose request it was, of IPv6
 // addresses for example, wake him.
 func (m *Mirror) take(msg message) {
 	before := m.store.changed
 	m.store.take(msg)
-	if m.writer == 0 || msg.port != m.writer {
+	if !slices.Contains(m.writers, msg.port) {
 		return
 	}
 	switch msg.typ {

@@ -272,6 +272,38 @@ func TestOwnWritesDoNotPoke(t *testing.T) {
 	}
 }
 
+// Two writers that are joined with a mirror count apart, and what either of them did wakes nobody.
+func TestJoinedWriters(t *testing.T) {
+	inNamespace(t)
+	var first, second int
+	c, err := Open(t.Context(), Options{Protocols: []uint8{179}}, func() { first++ })
+	must(t, err)
+	defer func() { must(t, c.Close()) }()
+	w, err := c.Join(func() { second++ })
+	must(t, err)
+	defer func() { must(t, w.Close()) }()
+	v0 := vethPair(t, c)
+	for _, link := range []string{"v0", "v1"} {
+		ip(t, "link set "+link+" addrgenmode none") // addresses of its own would come late
+	}
+	actual(t, c)
+	emptied(c)
+	must(t, c.RouteReplace(route(v0, "203.0.113.9/32", "")))
+	must(t, w.AddrReplace(Addr{LinkIndex: v0.Index, Prefix: netip.MustParsePrefix("203.0.113.9/32")}))
+	must(t, w.NeighReplace(Neighbor{LinkIndex: v0.Index, IP: netip.MustParseAddr("203.0.113.10"), MAC: "fa:16:3e:00:00:11",
+		Protocol: 179}))
+	a := actual(t, c)
+	if first != 1 || second != 2 {
+		t.Errorf("%d and %d writes counted, want 1 and 2", first, second)
+	}
+	if emptied(c) {
+		t.Error("the writers' work woke somebody")
+	}
+	if len(a.Routes) != 1 || len(a.Neighbors) != 1 || !slices.ContainsFunc(a.Addrs, func(o Addr) bool { return o.LinkIndex == v0.Index }) {
+		t.Errorf("not all that was written is in the copy: %+v", a)
+	}
+}
+
 func objects(a Actual) int {
 	return len(a.Links) + len(a.Addrs) + len(a.Routes) + len(a.Rules) + len(a.Neighbors)
 }
