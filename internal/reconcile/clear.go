@@ -50,7 +50,7 @@ func (r *round[I, S]) clear(ctx context.Context) {
 		case touches(t, r.verdict.held): // the guard's status has it
 		case !r.mayClear(t, announced):
 			r.waiting = true
-			r.books.waiting(t)
+			r.books.waiting(r.because(t))
 		default:
 			_ = r.do(ctx, t) // kept by do
 		}

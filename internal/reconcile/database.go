@@ -77,14 +77,7 @@ func (r *round[I, S]) databaseStep(v verdict) []task {
 // inquiry is what this round asks the guard.
 func (r *round[I, S]) inquiry() inquiry {
 	q := inquiry{now: time.Now(), announced: r.announced, wanted: r.wanted, complete: r.allRead(),
-		decisions: map[string]model.Decision{}}
-	for _, d := range r.decisions {
-		if d.Key != "" && q.announced[d.Key] && !q.wanted[d.Key] {
-			if before, known := q.decisions[d.Key]; !known || weight(d) > weight(before) {
-				q.decisions[d.Key] = d
-			}
-		}
-	}
+		decisions: heaviest(r.decisions, func(k string) bool { return r.announced[k] && !r.wanted[k] })}
 	if r.opts.Database != nil {
 		q.known, q.database = r.opts.Database(r.in)
 	}

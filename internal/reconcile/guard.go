@@ -59,6 +59,8 @@ type verdict struct {
 	held   set
 	accept string // identity of the database to accept now; "" for none
 	why    string // why it is accepted
+	// answers are what the whole database said of keys that go.
+	answers map[string]answer
 }
 
 // ask asks the whole database for evidence of keys.
@@ -240,7 +242,7 @@ func releasedByTime(c status.HeldClass) bool {
 }
 
 func (g *guard) verdict(now time.Time, rowless bool) verdict {
-	v := verdict{held: set{}}
+	v := verdict{held: set{}, answers: g.answers}
 	for _, key := range g.held {
 		v.held[key.Key] = true
 	}

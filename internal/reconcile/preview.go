@@ -42,7 +42,7 @@ func (l *Loop[I, S]) preview(ctx context.Context) (plan.Preview, error) {
 	}
 	todo = append(todo, r.foreseeClears()...)
 	todo = append(todo, r.databaseStep(r.verdict)...)
-	return plan.Preview{Steps: planned(todo), Problems: r.problems(guard.report())}, ctx.Err()
+	return plan.Preview{Steps: r.planned(todo), Problems: r.problems(guard.report())}, ctx.Err()
 }
 
 // foreseeClears lists the carriers that could be deleted after the withdrawals have worked.
@@ -58,9 +58,10 @@ func (r *round[I, S]) foreseeClears() []task {
 	return clears
 }
 
-func planned(tasks []task) []plan.Planned {
+func (r *round[I, S]) planned(tasks []task) []plan.Planned {
 	list := make([]plan.Planned, len(tasks))
 	for i, t := range tasks {
+		t = r.because(t)
 		list[i] = plan.Planned{Subsystem: t.subsystem, Verb: t.Verb, Object: t.Object, Why: t.Why, Serves: t.Serves}
 	}
 	return list

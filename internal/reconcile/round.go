@@ -41,6 +41,7 @@ type round[I any, S State[S]] struct {
 	want      S
 	wanted    set
 	decisions []model.Decision
+	unwanted  map[string]model.Decision // those on keys that are not wanted; see lastWord
 
 	told      []told // by announcer, in the order of Options.Announcers
 	announced set    // every key that any announcer tells
@@ -206,6 +207,7 @@ func (r *round[I, S]) do(ctx context.Context, t task) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	t = r.because(t)
 	if r.isPaced(t) {
 		return fmt.Errorf("%s: %w", t.Step, errFought)
 	}
