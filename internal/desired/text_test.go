@@ -28,25 +28,20 @@ func stateText(n model.Node, withServes bool) string {
 		line(l.Serves, "link %s", linkText(l))
 	}
 	for _, a := range n.Addresses {
-		line(a.Serves, "address %s dev %s", a.Prefix, a.Device)
+		line(a.Serves, "%s", a)
 	}
 	for _, s := range n.Sysctls {
 		required := ""
 		if s.Required {
 			required = " (required)"
 		}
-		line(s.Serves, "sysctl net.ipv%d.conf.%s.%s=%s%s", s.Family, strings.ReplaceAll(s.Device, ".", "/"), s.Name,
-			s.Value, required)
+		line(s.Serves, "%s%s", s, required)
 	}
 	for _, r := range n.Rules {
-		line(r.Serves, "rule to %s lookup %d", r.Prefix, r.Table)
+		line(r.Serves, "%s", r)
 	}
 	for _, r := range n.Routes {
-		via := ""
-		if r.Gateway.IsValid() {
-			via = " via " + r.Gateway.String()
-		}
-		line(r.Serves, "route %s%s dev %s table %d", r.Prefix, via, r.Device, r.Table)
+		line(r.Serves, "%s", r)
 	}
 	for _, nb := range n.Neighbors {
 		line(nb.Serves, "neigh %s lladdr %s nud permanent dev %s", nb.IP, nb.MAC, nb.Device)

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -24,9 +23,9 @@ type addressKey struct {
 	device string
 }
 
-func (k addressKey) String() string { return addressText(k.prefix, k.device) }
-
-func addressText(p netip.Prefix, dev string) string { return "address " + p.String() + " dev " + dev }
+func (k addressKey) String() string {
+	return model.Address{Prefix: k.prefix, Device: k.device}.String()
+}
 
 func (c *Carriers) planAddresses(s *steps, v *view, want model.Node) {
 	wanted, kept := v.answering(want.Addresses)
@@ -120,16 +119,14 @@ func (c *Carriers) planSysctls(s *steps, v *view, want model.Node) {
 		if v.sysctl(w, index) == w.Value {
 			continue
 		}
-		path := []string{"net", fmt.Sprintf("ipv%d", w.Family), "conf", w.Device, w.Name}
-		text := netlink.SysctlKey(path...) + "=" + w.Value
-		do := func(context.Context) error { return c.k.SetSysctl(w.Value, path...) }
+		do := func(context.Context) error { return c.k.SetSysctl(w.Value, w.Path()...) }
 		switch {
 		case v.unfit[w.Device] != "":
 			do = fails("%s", v.unfit[w.Device])
 		case w.Required:
-			do = fails("it is not so, and not ours to set: run \"sysctl -w %s\" and keep it in /etc/sysctl.d", text)
+			do = fails("it is not so, and not ours to set: run \"sysctl -w %s\" and keep it in /etc/sysctl.d", w.Setting())
 		}
-		c.missing(s, v, w.Device, w.Family, plan.Step{Verb: plan.Update, Object: "sysctl " + text, Why: w.Why,
+		c.missing(s, v, w.Device, w.Family, plan.Step{Verb: plan.Update, Object: w.String(), Why: w.Why,
 			Serves: w.Serves, Do: do})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -122,15 +123,19 @@ func (a *Announcements) Plan(ctx context.Context, want model.Node) ([]plan.Step,
 	return append(s.makes, s.deletes...), nil
 }
 
+func (a *Announcements) addressText(p netip.Prefix) string {
+	return model.Address{Prefix: p, Device: a.vrf.Device}.String()
+}
+
 func (a *Announcements) planAddresses(s *steps, have told, wanted map[string]model.Announcement) {
 	withdraw := a.withdrawal(have, wanted)
 	for d := range plan.Diff(wanted, have.addresses) {
 		switch {
 		case d.Have == nil:
-			s.add(plan.Create, addressText(d.Want.Prefix, a.vrf.Device), strings.Join(d.Want.Whys, "; "), []string{d.Key},
+			s.add(plan.Create, a.addressText(d.Want.Prefix), strings.Join(d.Want.Whys, "; "), []string{d.Key},
 				addAddress(a.k, device, d.Want.Prefix, a.vrf.Device))
 		case d.Want == nil:
-			s.add(plan.Delete, addressText(d.Have.Prefix, a.vrf.Device), unwanted, []string{d.Key}, withdraw(*d.Have))
+			s.add(plan.Delete, a.addressText(d.Have.Prefix), unwanted, []string{d.Key}, withdraw(*d.Have))
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (c *Carriers) planLinks(s *steps, v *view, want model.Node) {
 // planLink plans one wanted link.
 func (c *Carriers) planLink(s *steps, v *view, w model.Link) {
 	have, there := v.byName[w.Name]
-	object := linkText(w)
+	object := w.String()
 	switch {
 	case w.Kind == model.LinkExisting && !there:
 		// It may be there when the step runs.
@@ -83,10 +83,10 @@ func (c *Carriers) replaceVLAN(s *steps, v *view, w model.Link, have netlink.Lin
 	what := fmt.Sprintf("%s has tag %d on %s", have.Name, have.VLAN, v.name(have.Parent))
 	v.unfit[w.Name] = what
 	if !v.ownedLink(have) {
-		s.add(plan.Create, linkText(w), w.Why, w.Serves, fails("%s and is not ours to delete", what))
+		s.add(plan.Create, w.String(), w.Why, w.Serves, fails("%s and is not ours to delete", what))
 		return
 	}
-	s.add(plan.Create, linkText(w), w.Why, w.Serves, fails("%s and must be deleted first", what))
+	s.add(plan.Create, w.String(), w.Why, w.Serves, fails("%s and must be deleted first", what))
 	c.deleteLink(s, v, have, what)
 }
 
@@ -170,17 +170,4 @@ func (c *Carriers) setMaster(w model.Link) func(context.Context) error {
 		}
 		return c.k.LinkSetMaster(l, master.Index)
 	}
-}
-
-func linkText(w model.Link) string {
-	switch w.Kind {
-	case model.LinkVRF:
-		return fmt.Sprintf("link %s type vrf table %d", w.Name, w.Table)
-	case model.LinkDummy:
-		return fmt.Sprintf("link %s type dummy master %s", w.Name, w.Master)
-	case model.LinkVLAN:
-		return fmt.Sprintf("link %s type vlan id %d on %s", w.Name, w.VLAN, w.Parent)
-	case model.LinkExisting:
-	}
-	return "link " + w.Name
 }

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 
 	"ovnbgp/internal/client/netlink"
@@ -43,7 +42,7 @@ func (c *Carriers) planNeighbors(s *steps, v *view, want model.Node) {
 	}
 	for _, d := range plan.Differences(wanted, v.neighborsByKey(v.Neighbors), byText, same) {
 		w, owned := d.Want, d.There && v.ownedNeighbor(d.Have)
-		object := neighborText(w)
+		object := w.String()
 		switch {
 		case !d.Wanted && owned:
 			c.deleteNeighbor(s, v, d.Have)
@@ -83,12 +82,8 @@ func (c *Carriers) deleteNeighbor(s *steps, v *view, n netlink.Neighbor) {
 		}
 		serves = append(serves, keys...)
 	}
-	object := neighborText(model.Neighbor{IP: n.IP, MAC: n.MAC, Device: v.name(n.LinkIndex)})
+	object := model.Neighbor{IP: n.IP, MAC: n.MAC, Device: v.name(n.LinkIndex)}.String()
 	s.add(plan.Delete, object, unwanted, serves, func(context.Context) error { return c.k.NeighDel(n) })
-}
-
-func neighborText(w model.Neighbor) string {
-	return fmt.Sprintf("neighbour %s lladdr %s dev %s", w.IP, w.MAC, w.Device)
 }
 
 func (c *Carriers) planProxies(s *steps, v *view, want model.Node) {
@@ -98,7 +93,7 @@ func (c *Carriers) planProxies(s *steps, v *view, want model.Node) {
 	}
 	same := func(_ model.Proxy, have netlink.Neighbor) bool { return have.Protocol == model.Protocol }
 	for _, d := range plan.Differences(wanted, v.neighborsByKey(v.Proxies), byText, same) {
-		object := "proxy " + d.Key.String()
+		object := model.Proxy{IP: d.Key.ip, Device: d.Key.device}.String()
 		switch {
 		case !d.There:
 			c.missing(s, v, d.Want.Device, model.FamilyOf(d.Want.IP), plan.Step{Verb: plan.Create, Object: object,

@@ -76,7 +76,7 @@ func (c *Carriers) planRoutes(s *steps, v *view, want model.Node) {
 			c.deleteRoute(s, v, d.Have)
 			continue
 		}
-		w, object := d.Want, routeText(d.Want)
+		w, object := d.Want, d.Want.String()
 		blocker, blocked := foreign[d.Key]
 		switch {
 		case !d.There && blocked && sameRoute(v, blocker, w): // another's, and as it should be
@@ -111,19 +111,11 @@ func (c *Carriers) writeRoute(v *view, w model.Route, write func(netlink.Route) 
 }
 
 func (c *Carriers) deleteRoute(s *steps, v *view, r netlink.Route) {
-	object := routeText(model.Route{Table: r.Table, Prefix: r.Dst, Device: v.name(r.LinkIndex), Gateway: r.Gateway})
+	object := model.Route{Table: r.Table, Prefix: r.Dst, Device: v.name(r.LinkIndex), Gateway: r.Gateway}.String()
 	do := func(context.Context) error { return c.k.RouteDel(r) }
 	if marksBridge(r) {
 		s.last = append(s.last, plan.Step{Verb: plan.Delete, Object: object, Why: unwanted, Do: do})
 		return
 	}
 	s.add(plan.Delete, object, unwanted, v.servedBy(r.Dst), do)
-}
-
-func routeText(w model.Route) string {
-	via := ""
-	if w.Gateway.IsValid() {
-		via = " via " + w.Gateway.String()
-	}
-	return fmt.Sprintf("route %s%s dev %s table %d", w.Prefix, via, w.Device, w.Table)
 }

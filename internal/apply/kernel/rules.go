@@ -69,7 +69,7 @@ func (c *Carriers) planRules(s *steps, v *view, want model.Node) {
 	for _, d := range plan.Differences(wanted, have, byText, same) {
 		switch {
 		case !d.There:
-			s.add(plan.Create, ruleText(d.Want.Prefix, d.Want.Table), d.Want.Why, d.Want.Serves, c.addRule(d.Want))
+			s.add(plan.Create, d.Want.String(), d.Want.Why, d.Want.Serves, c.addRule(d.Want))
 		case !d.Wanted:
 			for _, r := range sortedRules(d.Have) {
 				c.deleteRule(s, v, r, unwanted)
@@ -98,7 +98,7 @@ func sortedRules(rs []netlink.Rule) []netlink.Rule {
 func (c *Carriers) keepOneRule(s *steps, v *view, w model.Rule, have []netlink.Rule) {
 	first, rest := have[0], have[1:]
 	if first.Protocol != model.Protocol {
-		s.add(plan.Adopt, ruleText(w.Prefix, w.Table), w.Why, w.Serves, func(ctx context.Context) error {
+		s.add(plan.Adopt, w.String(), w.Why, w.Serves, func(ctx context.Context) error {
 			if err := c.addRule(w)(ctx); err != nil {
 				return err
 			}
@@ -123,7 +123,7 @@ func (c *Carriers) addRule(w model.Rule) func(context.Context) error {
 }
 
 func (c *Carriers) deleteRule(s *steps, v *view, r netlink.Rule, why string) {
-	object := ruleText(r.Dst, r.Table)
+	object := model.Rule{Prefix: r.Dst, Table: r.Table}.String()
 	if r.Priority != model.RulePriority {
 		object += fmt.Sprintf(" priority %d", r.Priority)
 	}
@@ -131,11 +131,4 @@ func (c *Carriers) deleteRule(s *steps, v *view, r netlink.Rule, why string) {
 		object += fmt.Sprintf(" proto %d", r.Protocol)
 	}
 	s.add(plan.Delete, object, why, v.servedBy(r.Dst), func(context.Context) error { return c.k.RuleDel(r) })
-}
-
-func ruleText(dst netip.Prefix, table uint32) string {
-	if !dst.IsValid() {
-		return fmt.Sprintf("rule to all lookup %d", table)
-	}
-	return fmt.Sprintf("rule to %s lookup %d", dst, table)
 }

@@ -28,7 +28,7 @@ func (a *Announcements) route(p netip.Prefix, link int) netlink.Route {
 }
 
 func (a *Announcements) subnetText(p netip.Prefix, gateway netip.Addr) string {
-	return routeText(model.Route{Table: a.vrf.Table, Prefix: p, Device: a.vrf.Device, Gateway: gateway})
+	return model.Route{Table: a.vrf.Table, Prefix: p, Device: a.vrf.Device, Gateway: gateway}.String()
 }
 
 func (a *Announcements) planSubnets(s *steps, have told, wanted map[string]model.Announcement) {

@@ -131,7 +131,7 @@ func (d difference) steps(apply func(context.Context, ...openflow.Change) error)
 		steps = append(steps, bundle(plan.Adopt, d.bridge, d.adopt, apply))
 	}
 	for _, w := range d.blocked {
-		steps = append(steps, plan.Step{Verb: plan.Create, Object: "flow " + d.bridge + " " + w.wanted(), Why: w.Why,
+		steps = append(steps, plan.Step{Verb: plan.Create, Object: w.String(), Why: w.Why,
 			Serves: w.Serves, Do: func(context.Context) error { return w.reason }})
 	}
 	for _, f := range d.stale {
@@ -180,13 +180,4 @@ func bundle(verb plan.Verb, bridge string, ws []wish, apply func(context.Context
 func text(f openflow.Flow) string {
 	_, after, _ := strings.Cut(f.String(), ", ")
 	return after
-}
-
-// wanted names a flow that could not be translated, by the name of its port.
-func (w wish) wanted() string {
-	port := w.InPort
-	if port == "" {
-		port = "(localnet " + w.Localnet + ")"
-	}
-	return fmt.Sprintf("priority=%d,%s,in_port=%s", w.Priority, w.EtherType, port)
 }
