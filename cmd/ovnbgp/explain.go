@@ -21,11 +21,13 @@ here, is what carries it built, is it announced. Where it belongs to another nod
 
 Exit codes: 0 announced here, 1 error, 2 not announced here.`,
 		Example: "  ovnbgp explain 203.0.113.9\n  ovnbgp explain 2001:db8::9 -o json",
-		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			address, err := netip.ParseAddr(args[0])
+			if len(args) != 1 {
+				return fmt.Errorf("explain takes one address, not %d: ovnbgp explain 203.0.113.9", len(args))
+			}
+			address, err := parseAddress(args[0])
 			if err != nil {
-				return fmt.Errorf("%q is not an IP address", args[0])
+				return err
 			}
 			answer, err := o.client().Explain(cmd.Context(), address.String())
 			if err != nil {
@@ -43,6 +45,21 @@ Exit codes: 0 announced here, 1 error, 2 not announced here.`,
 	}
 	o.addFlags(cmd)
 	return cmd
+}
+
+// parseAddress reads an address, or a host's prefix as BGP daemons and the status write it.
+func parseAddress(text string) (netip.Addr, error) {
+	if p, err := netip.ParsePrefix(text); err == nil {
+		if !p.IsSingleIP() {
+			return netip.Addr{}, fmt.Errorf("%s is a network: name one address in it", text)
+		}
+		return p.Addr(), nil
+	}
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("%q is not an IP address", text)
+	}
+	return address.WithZone(""), nil // OVN knows none
 }
 
 // announcedHere tells whether the last question, "announced?", has yes for an answer.

@@ -2,7 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -27,22 +27,36 @@ func (o *askOptions) client() *api.Client { return api.NewClient(o.socket) }
 const defaultSocket = "/run/ovnbgp/agent.sock"
 
 func addOutputFlag(cmd *cobra.Command, output *string) {
-	cmd.Flags().StringVarP(output, "output", "o", "table", "table or json")
+	*output = "table"
+	cmd.Flags().VarP((*format)(output), "output", "o", "table or json")
 	// A flag that this function has just made cannot be unknown.
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// format is how a command prints. What it does not know is refused before the command has done anything.
+type format string
+
+func (f *format) String() string { return string(*f) }
+
+// Type is what the help calls the flag's value.
+func (f *format) Type() string { return "format" }
+
+func (f *format) Set(text string) error {
+	if text != "table" && text != "json" {
+		return errors.New("want table or json")
+	}
+	*f = format(text)
+	return nil
+}
+
 // show writes a value as JSON, or for people by a function of its own.
 func show(w io.Writer, output string, value any, table func(io.Writer) error) error {
-	switch output {
-	case "json":
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(value)
-	case "table":
+	if output != "json" {
 		return table(w)
 	}
-	return fmt.Errorf("--output %q: want table or json", output)
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(value)
 }
 
 func newStatusCommand() *cobra.Command {

@@ -141,6 +141,31 @@ func TestNoAgent(t *testing.T) {
 	ask("a dead agent's socket")
 }
 
+// An agent that is stopped has a socket, too, and nobody answers on it.
+func TestSilentAgent(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "agent.sock")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	c := NewClient(socket)
+	c.statusLimit, c.limit = 20*time.Millisecond, 30*time.Millisecond
+	_, statusErr := c.Status(t.Context())
+	_, planErr := c.Plan(t.Context())
+	for want, err := range map[string]error{"20ms": statusErr, "30ms": planErr} {
+		if err == nil || errors.Is(err, ErrNoAgent) || err.Error() != "the agent on "+socket+" has not answered for "+want+
+			": it is there, and stuck or stopped" {
+			t.Errorf("got %v", err)
+		}
+	}
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Status(interrupted); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "http") {
+		t.Errorf("interrupted: got %v", err)
+	}
+}
+
 func TestBadRequests(t *testing.T) {
 	tests := []struct {
 		name, method, path, body string
@@ -250,7 +275,9 @@ func clientAs(socket string, uid, gid uintptr) *Client {
 		r := <-done
 		return r.conn, r.err
 	}
-	return &Client{socket: socket, http: http.Client{Transport: &http.Transport{DialContext: dial}}}
+	c := NewClient(socket)
+	c.http.Transport = &http.Transport{DialContext: dial}
+	return c
 }
 
 // A socket that was left behind is replaced; what is no socket stays, and says so.
