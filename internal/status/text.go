@@ -118,6 +118,13 @@ func table(out *bytes.Buffer, rows func(*bytes.Buffer)) {
 	_ = t.Flush()
 }
 
+// writeMore ends a list with how many more there are than it shows, if any.
+func writeMore(out *bytes.Buffer, indent string, more int) {
+	if more > 0 {
+		fmt.Fprintf(out, "%sand %d more\n", indent, more)
+	}
+}
+
 func writeHeld(out *bytes.Buffer, r Report) {
 	fmt.Fprintf(out, "  held since %s", ago(r.Time, r.Held.Since))
 	if !r.Held.Release.IsZero() {
@@ -127,9 +134,7 @@ func writeHeld(out *bytes.Buffer, r Report) {
 	for _, k := range r.Held.Keys[:min(len(r.Held.Keys), screenTroubles)] {
 		fmt.Fprintf(out, "  %s  %s  %s\n", k.Key, k.Class, k.Text)
 	}
-	if more := len(r.Held.Keys) - screenTroubles; more > 0 {
-		fmt.Fprintf(out, "  and %d more\n", more)
-	}
+	writeMore(out, "  ", len(r.Held.Keys)-screenTroubles)
 }
 
 func writeRefused(out *bytes.Buffer, r Report) {
@@ -137,9 +142,7 @@ func writeRefused(out *bytes.Buffer, r Report) {
 	for _, p := range r.Refused.Problems[:min(len(r.Refused.Problems), screenTroubles)] {
 		fmt.Fprintf(out, "  %s\n", p)
 	}
-	if more := len(r.Refused.Problems) - screenTroubles; more > 0 {
-		fmt.Fprintf(out, "  and %d more\n", more)
-	}
+	writeMore(out, "  ", len(r.Refused.Problems)-screenTroubles)
 }
 
 func sourceText(r Report) string {
@@ -220,9 +223,7 @@ func writeRemarks(out *bytes.Buffer, r Report) {
 			fmt.Fprintf(t, "%s\t%s\t%s\n", m.Reason, m.Row, m.Text)
 		}
 	})
-	if more := len(r.Remarks) - len(shown) + r.MoreRemarks; more > 0 {
-		fmt.Fprintf(out, "and %d more\n", more)
-	}
+	writeMore(out, "", len(r.Remarks)-len(shown)+r.MoreRemarks)
 }
 
 func writeTroubles(out *bytes.Buffer, r Report) {
@@ -238,9 +239,7 @@ func writeTroubles(out *bytes.Buffer, r Report) {
 				ago(r.Time, o.Since), o.Tries, strings.ReplaceAll(o.Err, "\n", "; "))
 		}
 	})
-	if more := len(r.Troubles) - len(shown) + r.MoreTroubles; more > 0 {
-		fmt.Fprintf(out, "and %d more\n", more)
-	}
+	writeMore(out, "", len(r.Troubles)-len(shown)+r.MoreTroubles)
 }
 
 func writeRounds(out *bytes.Buffer, r Report) {

@@ -51,6 +51,18 @@ func (c *cache[T]) update(rows set, convert func(ovsdb.UUID) *T) bool {
 	return len(stale) > 0
 }
 
+// andKnown returns the rows of a set and those that were converted before, of which some may be gone.
+func (c *cache[T]) andKnown(rows set) set {
+	all := make(set, len(rows)+len(c.byRow))
+	for id := range rows {
+		all.add(id)
+	}
+	for id := range c.byRow {
+		all.add(id)
+	}
+	return all
+}
+
 // merge puts fresh entries in the place of stale ones. Sorting all of fifty thousand for the sake of one would cost
 // more than the rest of a round.
 func (c *cache[T]) merge(fresh []entry[T], stale set) {

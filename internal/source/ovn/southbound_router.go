@@ -45,13 +45,7 @@ func (s *Southbound) updateRouterPorts(ports set) {
 		return
 	}
 	s.routersStale = false
-	rows := set{}
-	for id := range s.routerSide {
-		rows.add(id)
-	}
-	for id := range s.routerPorts.byRow {
-		rows.add(id) // may be gone
-	}
+	rows := s.routerPorts.andKnown(s.routerSide)
 	places := map[string]*sb.PortBinding{}
 	for id, of := range s.places {
 		places[of] = s.tables.PortBinding.Get(id)
@@ -108,13 +102,7 @@ func (s *Southbound) updateTranslations() {
 		return
 	}
 	s.natsStale = false
-	rows := set{}
-	for id := range s.translating {
-		rows.add(id)
-	}
-	for id := range s.nats.byRow {
-		rows.add(id) // may be gone
-	}
+	rows := s.nats.andKnown(s.translating)
 	k := s.known()
 	if s.nats.update(rows, func(id ovsdb.UUID) *translations { return s.translate(id, k) }) {
 		s.snapshot.NATs = flatten(s.nats.values(), k)
