@@ -190,8 +190,11 @@ type Leak struct {
 type Announcement struct {
 	VRF    string
 	Prefix netip.Prefix
-	Device string   // forwarded by: "br-ex", "br-ex.100"
-	Whys   []string // every reason it is wanted for
+	Device string // forwarded by: "br-ex", "br-ex.100"
+	// Gateway is whom the peers are told to send to, where that is not this node. The VRF's device then bears a route by
+	// way of it, which the BGP daemon takes the next hop from.
+	Gateway netip.Addr
+	Whys    []string // every reason it is wanted for
 }
 
 // Key names an announcement: "bgp-vrf 203.0.113.9/32".
@@ -202,6 +205,9 @@ func Key(vrf string, p netip.Prefix) string {
 
 // Key returns the announcement's key.
 func (a Announcement) Key() string { return Key(a.VRF, a.Prefix) }
+
+// IsAddress tells that the kernel bears the announcement as an address on the VRF's device, and not as a route to it.
+func (a Announcement) IsAddress() bool { return a.Prefix.IsSingleIP() && !a.Gateway.IsValid() }
 
 // Keys lists the keys of all announcements, sorted as the announcements are.
 func (n Node) Keys() []string {

@@ -39,8 +39,8 @@ func (n Node) Serving(key string) []string {
 		keep(f.Serves, f)
 	}
 	for _, a := range n.Announcements {
-		var object fmt.Stringer = Route{Table: n.VRF.Table, Prefix: a.Prefix, Device: n.VRF.Device}
-		if a.Prefix.IsSingleIP() {
+		var object fmt.Stringer = Route{Table: n.VRF.Table, Prefix: a.Prefix, Device: n.VRF.Device, Gateway: a.Gateway}
+		if a.IsAddress() {
 			object = Address{Device: n.VRF.Device, Prefix: a.Prefix}
 		}
 		keep([]string{a.Key()}, object)

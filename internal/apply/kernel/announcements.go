@@ -14,7 +14,7 @@ import (
 )
 
 // Announcements tells the world: an address on the VRF's device is redistributed by the BGP daemon as a host route, a
-// route to that device in the VRF's table as the prefix it leads to.
+// route to that device in the VRF's table as the prefix it leads to, with the route's gateway, if any, as next hop.
 type Announcements struct {
 	k   Kernel
 	vrf model.VRF
@@ -73,9 +73,10 @@ func (a *Announcements) read(ctx context.Context) (told, error) {
 			t.addresses[model.Key(a.vrf.Name, addr.Prefix)] = addr
 		}
 	}
+	links := linksOf(actual.Routes, t.device, a.vrf.Table)
 	for _, r := range actual.Routes {
 		switch {
-		case ownedSubnet(r, t.device, a.vrf.Table):
+		case ownedSubnet(r, t.device, a.vrf.Table) || links[r]:
 			t.subnets[keyOfRoute(r).String()] = r
 		case r.Table == a.vrf.Table:
 			t.others[keyOfRoute(r).String()] = r
@@ -111,10 +112,10 @@ func (a *Announcements) Plan(ctx context.Context, want model.Node) ([]plan.Step,
 	for _, w := range want.Announcements {
 		switch {
 		case w.VRF != a.vrf.Name:
-		case w.Prefix.IsSingleIP():
+		case w.IsAddress():
 			addresses[w.Key()] = w
 		default:
-			subnets[keyOfRoute(a.route(w.Prefix, 0)).String()] = w
+			subnets[keyOfRoute(a.route(w, 0)).String()] = w
 		}
 	}
 	var s steps

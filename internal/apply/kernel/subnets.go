@@ -21,10 +21,30 @@ func ownedSubnet(r netlink.Route, device int, table uint32) bool {
 	return r.Protocol == model.Protocol || r.Protocol == netlink.ProtoBoot && r.Gateway.IsValid()
 }
 
-// route is what announces a subnet. It has no gateway: no packet takes it, and the kernel refuses one of IPv6 that is an
-// address of this node.
-func (a *Announcements) route(p netip.Prefix, link int) netlink.Route {
-	return wantedRoute(model.Route{Table: a.vrf.Table, Prefix: p, Device: a.vrf.Device}, link)
+// linksOf lists the routes without a gateway and a mark that the old agent left: those to the device in whose network
+// lies the gateway of a route that announces a subnet. It wrote them for that.
+func linksOf(routes []netlink.Route, device int, table uint32) map[netlink.Route]bool {
+	var links map[netlink.Route]bool // mostly there is none
+	for _, r := range routes {
+		if r.Table != table || r.LinkIndex != device || r.Protocol != netlink.ProtoBoot || r.Gateway.IsValid() || r.Dst.Bits() == 0 {
+			continue
+		}
+		if slices.ContainsFunc(routes, func(by netlink.Route) bool {
+			return by.Gateway.IsValid() && ownedSubnet(by, device, table) && r.Dst.Contains(by.Gateway)
+		}) {
+			if links == nil {
+				links = map[netlink.Route]bool{}
+			}
+			links[r] = true
+		}
+	}
+	return links
+}
+
+// route is what announces a subnet. No packet takes it, so mostly it has no gateway: the kernel refuses one of IPv6 that
+// is an address of this node. Where it has one, that is what the BGP daemon tells as next hop.
+func (a *Announcements) route(w model.Announcement, link int) netlink.Route {
+	return wantedRoute(model.Route{Table: a.vrf.Table, Prefix: w.Prefix, Device: a.vrf.Device, Gateway: w.Gateway}, link)
 }
 
 func (a *Announcements) subnetText(p netip.Prefix, gateway netip.Addr) string {
@@ -38,33 +58,51 @@ func (a *Announcements) planSubnets(s *steps, have told, wanted map[string]model
 				func(context.Context) error { return a.k.RouteDel(*d.Have) })
 			continue
 		}
-		p, why, serves := d.Want.Prefix, strings.Join(d.Want.Whys, "; "), []string{d.Want.Key()}
-		object := a.subnetText(p, netip.Addr{})
+		w, why, serves := *d.Want, strings.Join(d.Want.Whys, "; "), []string{d.Want.Key()}
+		object := a.subnetText(w.Prefix, w.Gateway)
 		other, blocked := have.others[d.Key]
 		switch {
-		case d.Have != nil && *d.Have == a.route(p, have.device):
+		case d.Have != nil && a.leads(*d.Have, w):
+			if d.Have.Protocol != model.Protocol {
+				s.add(plan.Adopt, object, why, serves, a.mark(*d.Have))
+			}
+		case d.Have != nil && d.Have.Protocol == model.Protocol:
+			s.add(plan.Update, object, why, serves, a.write(w, a.k.RouteReplace))
 		case d.Have != nil || blocked && other.Protocol == netlink.ProtoBoot && other.LinkIndex == have.device:
 			// In one write: the prefix must not be out of the table for a moment.
-			s.add(plan.Adopt, object, why, serves, a.write(p, a.k.RouteReplace))
+			s.add(plan.Adopt, object, why, serves, a.write(w, a.k.RouteReplace))
 		case blocked:
 			s.add(plan.Create, object, why, serves, fails("another's is in the way: %s", a.foreignText(other)))
 		default:
-			s.add(plan.Create, object, why, serves, a.write(p, a.k.RouteAdd))
+			s.add(plan.Create, object, why, serves, a.write(w, a.k.RouteAdd))
 		}
 	}
+}
+
+// leads tells whether a route is as it is wanted, whoever wrote it and however the kernel knows the way to its gateway.
+func (a *Announcements) leads(have netlink.Route, w model.Announcement) bool {
+	r := a.route(w, have.LinkIndex)
+	have.Protocol, have.OnLink = r.Protocol, r.OnLink
+	return have == r
+}
+
+// mark puts our mark on a route and leaves it otherwise as it is, so that nobody is told anything new.
+func (a *Announcements) mark(r netlink.Route) func(context.Context) error {
+	r.Protocol = model.Protocol
+	return func(context.Context) error { return a.k.RouteReplace(r) }
 }
 
 func (a *Announcements) foreignText(r netlink.Route) string {
 	return r.Text(func(int) string { return "another device" })
 }
 
-func (a *Announcements) write(p netip.Prefix, write func(netlink.Route) error) func(context.Context) error {
+func (a *Announcements) write(w model.Announcement, write func(netlink.Route) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		l, err := device(ctx, a.k, a.vrf.Device)
 		if err != nil {
 			return err
 		}
-		return write(a.route(p, l.Index))
+		return write(a.route(w, l.Index))
 	}
 }
 
@@ -109,8 +147,9 @@ func (v *view) announced() []netip.Prefix {
 			list = append(list, a.Prefix)
 		}
 	}
+	links := linksOf(v.Routes, nic, v.vrf.Table)
 	for _, r := range v.Routes {
-		if ownedSubnet(r, nic, v.vrf.Table) {
+		if ownedSubnet(r, nic, v.vrf.Table) || links[r] {
 			list = append(list, r.Dst)
 		}
 	}

@@ -175,6 +175,8 @@ func scenarios() []scenario {
 		{"adoption-subnets", oldSubnets, []model.Node{g17()}},
 		{"adoption-subnets-nothing-wanted", oldSubnets, []model.Node{base()}},
 		{"adoption-release-4", oldAgent4, []model.Node{g3(), g2()}},
+		{"stretched", bridge, []model.Node{l2(), l2Moved(), l2Host(), l2(), stretched()}},
+		{"adoption-stretched", oldStretched, []model.Node{l2()}},
 		{"wrong-tag", wrongTag, []model.Node{g3()}},
 	}
 }
