@@ -21,10 +21,7 @@ func (b *builder) base() {
 	c := b.v.c
 	b.node.VRF = model.VRF{Name: c.VRF, Table: c.VRFTable, Device: c.NIC}
 	b.node.Leak = leak(c)
-	b.node.Links = []model.Link{
-		{Name: c.VRF, Kind: model.LinkVRF, Table: c.VRFTable, Why: "VRF of the announcements"},
-		{Name: c.NIC, Kind: model.LinkDummy, Master: c.VRF, Why: "holds the announced addresses"},
-	}
+	b.node.Links = announcing(c)
 	for _, bridge := range b.v.bridges {
 		b.bridge(bridge)
 	}
@@ -43,10 +40,21 @@ func (b *builder) base() {
 	}
 }
 
+// announcing are the links that announcements are on.
+func announcing(c config.Node) []model.Link {
+	return []model.Link{
+		{Name: c.VRF, Kind: model.LinkVRF, Table: c.VRFTable, Why: "VRF of the announcements"},
+		{Name: c.NIC, Kind: model.LinkDummy, Master: c.VRF, Why: "holds the announced addresses"},
+	}
+}
+
 func leak(c config.Node) model.Leak {
 	l := model.Leak{AS: c.AS, RouterID: c.RouterID, VRF: c.VRF, Redistribute: []string{"connected"},
 		Why: "brings the announced addresses into the default BGP instance"}
-	if c.TenantMethod == config.TenantSubnet {
+	switch {
+	case c.Driver == config.DriverStretchedL2:
+		l.Redistribute = []string{"kernel"}
+	case c.TenantMethod == config.TenantSubnet:
 		l.Redistribute = []string{"connected", "kernel"}
 	}
 	return l

@@ -319,6 +319,9 @@ func (r rows) settings(t *testing.T) config.Node {
 		rd := reader{t: t, row: "config node", a: a, used: map[string]bool{}}
 		c.ExposeTenantNetworks, c.ExposeGUAOnly = rd.flag("expose"), rd.flag("gua")
 		c.RequireSNATDisabled, c.AddressScopes = rd.flag("require_no_snat"), rd.list("scopes")
+		if driver := rd.str("driver"); driver != "" {
+			c.Driver = config.Driver(driver)
+		}
 		if method := rd.str("method"); method != "" {
 			c.TenantMethod = config.TenantMethod(method)
 		}

@@ -3,6 +3,7 @@ package desired
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/ovn"
@@ -67,11 +68,15 @@ func (v *view) absent() (decisions []model.Decision) {
 	slices.Sort(list)
 	for _, name := range slices.Compact(list) {
 		text, fix := "what it would say is unknown", ""
-		switch name {
-		case hostingColumn:
+		switch {
+		case v.stretched():
+			if name == hostingColumn || strings.HasPrefix(name, "NAT") || strings.HasPrefix(name, "Load_Balancer") {
+				continue // nothing is asked of it
+			}
+		case name == hostingColumn:
 			text, fix = "nobody can say which chassis hosts a gateway, so no gateway and no floating IP behind one "+
 				"is announced", "use OVN 23.09 or newer"
-		case "NAT.gateway_port":
+		case name == "NAT.gateway_port":
 			text = "a floating IP's gateway is found by its router instead"
 		}
 		d := suppressed("column-absent", fmt.Sprintf("the database has no %s: %s", name, text), fix)

@@ -2,6 +2,7 @@ package desired
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -22,6 +23,8 @@ type finding struct {
 	cidr   netip.Prefix // the address's subnet on a provider network; unset where the row does not say
 	via    *subnet      // of what is on a tenant network: the subnet whose carriers carry it
 	part   bool         // announced as part of a subnet, and not by itself
+	hop    netip.Addr   // next hop to tell the peers; unset: this node
+	order  string       // of claims of one rank to one prefix the first by it wins
 	subject
 }
 
@@ -96,7 +99,7 @@ func (v *view) settle(found []finding) (won []finding, decisions []model.Decisio
 			case last == nil || last.prefix != f.prefix:
 				won = append(won, f)
 				last = &won[len(won)-1]
-			case f.net == last.net && f.mac == last.mac && f.via == last.via:
+			case f.net == last.net && f.mac == last.mac && f.via == last.via && f.hop == last.hop:
 				won = append(won, f) // the same place for another reason
 				last = &won[len(won)-1]
 			default:
@@ -112,6 +115,10 @@ func (v *view) settle(found []finding) (won []finding, decisions []model.Decisio
 func overlap(f, winner finding) model.Decision {
 	d := *suppressed("overlap", "another row wants this address in another place or with another MAC and comes first: "+
 		winner.Row+". Not announced: "+f.Text, "give one of them another address")
+	if winner.hop.IsValid() {
+		d = *suppressed("overlap", fmt.Sprintf("%s is announced by way of %s, which comes first: %s. Not announced: %s",
+			winner.prefix, winner.hop, winner.Row, f.Text), "")
+	}
 	d.Address, d.Key, d.Row = f.Address, f.Key, f.Row
 	return d
 }
@@ -120,7 +127,7 @@ func compareFindings(a, b finding) int {
 	if n := comparePrefixes(a.prefix, b.prefix); n != 0 {
 		return n // nearly always, and what follows costs more
 	}
-	return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.Row, b.Row),
+	return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.order, b.order), cmp.Compare(a.Row, b.Row),
 		cmp.Compare(a.mac, b.mac), cmp.Compare(a.Text, b.Text))
 }
 

@@ -197,6 +197,9 @@ func checkState(t *testing.T, s step) {
 		}) {
 			t.Errorf("%s: nothing says why %s is announced", s.name, k)
 		}
+		if s.c.Driver == config.DriverStretchedL2 {
+			continue // packets do not come by here
+		}
 		for kind, ok := range map[string]bool{
 			"rule":  served(n.Rules, k, func(r model.Rule) []string { return r.Serves }),
 			"route": served(n.Routes, k, func(r model.Route) []string { return r.Serves }),

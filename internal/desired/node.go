@@ -11,6 +11,9 @@ import (
 // because of a policy. Decisions without an address are about rows and settings.
 func Node(in Input, c config.Node) (model.Node, []model.Decision) {
 	v := newView(&in, c)
+	if v.stretched() {
+		return v.stretchedNode()
+	}
 	var found []finding
 	found = append(found, v.localGateways()...)
 	found = append(found, v.localFloatingIPs()...)

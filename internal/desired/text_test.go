@@ -59,7 +59,11 @@ func stateText(n model.Node, withServes bool) string {
 	line(nil, "leak as %d router-id %s vrf %s redistribute %s", n.Leak.AS, cmp.Or(n.Leak.RouterID, netip.IPv4Unspecified()), n.Leak.VRF,
 		strings.Join(n.Leak.Redistribute, " "))
 	for _, a := range n.Announcements {
-		line([]string{a.Key()}, "announce %s dev %s because %s", a.Key(), a.Device, strings.Join(a.Whys, "; "))
+		via := ""
+		if a.Gateway.IsValid() {
+			via = " via " + a.Gateway.String()
+		}
+		line([]string{a.Key()}, "announce %s%s dev %s because %s", a.Key(), via, a.Device, strings.Join(a.Whys, "; "))
 	}
 	return b.String()
 }

@@ -62,6 +62,12 @@ func newView(in *Input, c config.Node) *view {
 	if v.host == "" {
 		v.host = in.Host.Name
 	}
+	if v.stretched() {
+		v.indexRows()
+		v.indexNetworks()
+		v.ambiguous()
+		return v
+	}
 	if v.chassis == "" {
 		v.note("no-chassis-name", "Open_vSwitch external_ids:system-id",
 			"the switch has no system-id, so nobody can say which gateways this node hosts", noChassisFix)

@@ -2,6 +2,7 @@ package desired
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -27,6 +28,10 @@ func Whys(in Input, c config.Node, prefixes ...netip.Prefix) map[netip.Prefix]mo
 		best[p] = model.Decision{Address: p.Addr(), Key: model.Key(c.VRF, p), Verdict: model.Unknown, Reason: "no-row",
 			Evidence: model.Unexplained, Text: "no row of the database has this " + noun(p)}
 		byKey[best[p].Key] = p
+	}
+	if v.stretched() {
+		maps.Copy(best, v.stretchedWhys(prefixes))
+		return best
 	}
 	asked := func(a netip.Addr) bool { _, ok := best[hostPrefix(a)]; return ok }
 	keep := func(d model.Decision, p netip.Prefix) {
