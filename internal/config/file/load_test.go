@@ -238,12 +238,24 @@ func TestWhatCounts(t *testing.T) {
 	}
 }
 
+// The stretched driver has one method, and starts with that.
+func TestStretchedDriverIsBuilt(t *testing.T) {
+	got, err := load(false, "[DEFAULT]\ndriver = ovn_stretched_l2_bgp_driver\n")
+	if err != nil || got.Startable() != nil || got.Settings.Node.Driver != config.DriverStretchedL2 {
+		t.Errorf("%v, %v, driver %s", err, got.Startable(), got.Settings.Node.Driver)
+	}
+	got, err = load(false, "[DEFAULT]\ndriver = ovn_stretched_l2_bgp_driver\nexposing_method = vrf\n")
+	if err != nil || got.Startable() == nil {
+		t.Errorf("%v; method vrf is not refused", err)
+	}
+}
+
 func TestNotBuilt(t *testing.T) {
 	got, err := load(false, "[DEFAULT]\ndriver = ovn_evpn_driver\nexposing_method = vrf\n[bgp]\nspeaker = embedded\nannounce_with = route\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `1.conf:2: [DEFAULT] driver = "ovn_evpn_driver": is known, but not built yet; built: nb_ovn_bgp_driver, ovn_bgp_driver
+	want := `1.conf:2: [DEFAULT] driver = "ovn_evpn_driver": is known, but not built yet; built: nb_ovn_bgp_driver, ovn_bgp_driver, ovn_stretched_l2_bgp_driver
 1.conf:3: [DEFAULT] exposing_method = "vrf": is known, but not built yet; built: underlay
 1.conf:5: [bgp] speaker = "embedded": is known, but not built yet; built: auto, frr
 1.conf:6: [bgp] announce_with = "route": is known, but not built yet; built: address`

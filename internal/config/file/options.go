@@ -69,7 +69,7 @@ func driverOptions() []option {
 	return []option{
 		{Group: "DEFAULT", Name: "driver", Default: string(config.DriverSB), Values: drivers,
 			kind:   choice(func(s *config.Settings) *config.Driver { return &s.Node.Driver }, drivers...),
-			Built:  []string{string(config.DriverNB), string(config.DriverSB)},
+			Built:  []string{string(config.DriverNB), string(config.DriverSB), string(config.DriverStretchedL2)},
 			Same:   map[string]string{"osp_ovn_bgp_driver": "ovn_bgp_driver", "osp_ovn_evpn_driver": "ovn_evpn_driver"},
 			AlsoIn: []spelling{{"bgp", "bgp_speaker_driver"}},
 			Help:   "Which of OVN's databases is read, and by which rules. nb_ovn_bgp_driver is recommended."},
