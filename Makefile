@@ -35,7 +35,8 @@ unit: ## tests that need no lab
 	$(GO) test ./...
 
 test: deps build labtest ## everything, the lab's end-to-end scripts too: what CI runs
-	$(GO) tool -modfile tools/go.mod gotestsum --format pkgname --raw-command -- scripts/test-all
+	$(GO) tool -modfile tools/go.mod gotestsum --format pkgname --raw-command -- scripts/test-all; \
+		code=$$?; sed 's/^FIGURE //' $(BIN)/test-report; exit $$code
 
 measure: build labtest ## the agent's latencies, CPU and memory in the lab (about six minutes)
 	$(BIN)/ovnbgp lab up --name measure --fresh --files $(LABTEST)

@@ -61,7 +61,8 @@ func TestScripts(t *testing.T) {
 			if play(t, params) {
 				return
 			}
-			t.Log("FLAKE? played once more: all of OVN, FRR and Open vSwitch of seven nodes share one processor here")
+			t.Logf("FLAKE? %s failed and is played once more: all of OVN, FRR and Open vSwitch of seven nodes share one "+
+				"processor here", name)
 			if !play(t, params) {
 				t.Error("failed twice")
 			}
