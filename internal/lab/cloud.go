@@ -24,7 +24,8 @@ import (
 // A Cloud is for one goroutine of one process at a time.
 type Cloud struct {
 	nb     *ovsdb.Conn
-	fabric *Fabric // nil: no virtual machines
+	sb     *ovsdb.Conn // nil until somebody asks what OVN made of it
+	fabric *Fabric     // nil: no virtual machines
 	path   string
 	state  cloudState
 	// Gateways are the chassis that host routers' gateways, as the chassis' ovn-cms-options say.
@@ -138,8 +139,47 @@ func (c *Cloud) begin(ctx context.Context) error {
 
 func groupName(id string) string { return "pg_" + strings.ReplaceAll(id, "-", "_") }
 
-// Close ends the connection to the database; virtual machines go on.
-func (c *Cloud) Close() error { return c.nb.Close() }
+// Close ends the connections to the databases; virtual machines go on.
+func (c *Cloud) Close() error {
+	if c.sb == nil {
+		return c.nb.Close()
+	}
+	return errors.Join(c.nb.Close(), c.sb.Close())
+}
+
+// binding reads columns of a port's Port_Binding: what OVN made of a port.
+func (c *Cloud) binding(ctx context.Context, p *Port, columns ...string) (ovsdb.Selected, error) {
+	if c.sb == nil {
+		conn, err := ovsdb.Dial(ctx, "unix:"+c.fabric.SBSocket(), nil)
+		if err != nil {
+			return ovsdb.Selected{}, err
+		}
+		c.sb = conn
+	}
+	rows, err := c.sb.Select(ctx, "OVN_Southbound", "Port_Binding",
+		[]ovsdb.Condition{ovsdb.Equal("logical_port", p.ID)}, columns...)
+	if err != nil {
+		return ovsdb.Selected{}, err
+	}
+	if len(rows) != 1 {
+		return ovsdb.Selected{}, fmt.Errorf("port %s has %d rows in the Southbound database", p.Name, len(rows))
+	}
+	return rows[0], nil
+}
+
+// chassisID is the UUID of a node's row in the Southbound database. binding must have been called before.
+func (c *Cloud) chassisID(ctx context.Context, node string) (ovsdb.UUID, error) {
+	var id ovsdb.UUID
+	rows, err := c.sb.Select(ctx, "OVN_Southbound", "Chassis", named(node), "_uuid")
+	if err != nil {
+		return id, err
+	}
+	if len(rows) != 1 {
+		return id, fmt.Errorf("%d chassis are named %s", len(rows), node)
+	}
+	err = rows[0].Get("_uuid", &id)
+	return id, err
+}
 
 func (c *Cloud) save() error { return writeJSON(c.path, c.state) }
 

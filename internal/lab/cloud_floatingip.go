@@ -20,6 +20,8 @@ type FloatingIP struct {
 	Fixed    netip.Addr
 	Router   string
 	Revision int
+	// Forwardings are there instead of a port.
+	Forwardings []Forwarding
 }
 
 // FloatingIP finds a floating IP by address.
@@ -215,6 +217,11 @@ func (c *Cloud) Disassociate(ctx context.Context, address string) error {
 func (c *Cloud) DeleteFloatingIP(ctx context.Context, address string) error {
 	if err := c.Disassociate(ctx, address); err != nil {
 		return err
+	}
+	for fip := c.state.FloatingIPs[address]; len(fip.Forwardings) > 0; {
+		if err := c.Unforward(ctx, address, fip.Forwardings[0].Protocol); err != nil {
+			return err
+		}
 	}
 	delete(c.state.FloatingIPs, address)
 	return c.save()

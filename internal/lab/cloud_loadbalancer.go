@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -28,6 +29,7 @@ type LoadBalancer struct {
 	VIPPort            string // name of the port, by which Associate gives the VIP a floating IP
 	FloatingIP         string
 	Members            []Member
+	Disabled           bool
 	Router             string
 	Refs               map[string]int // by switch, as in ls_refs
 }
@@ -36,6 +38,7 @@ type LoadBalancer struct {
 type Member struct {
 	ID, Subnet string
 	Address    netip.AddrPort
+	Status     string // "" is NO_MONITOR
 }
 
 // LoadBalancer finds a load balancer by name.
@@ -198,7 +201,7 @@ func (l *LoadBalancer) joins(c *Cloud, p *Port) bool {
 func (l *LoadBalancer) memberStatus() string {
 	status := map[string]string{}
 	for _, m := range l.Members {
-		status[m.ID] = "NO_MONITOR"
+		status[m.ID] = cmp.Or(m.Status, "NO_MONITOR")
 	}
 	return pythonJSON(status)
 }
@@ -208,7 +211,9 @@ func (l *LoadBalancer) membersChanged() []ovsdb.Operation {
 	var members, backends []string
 	for _, m := range l.Members {
 		members = append(members, "member_"+m.ID+"_"+m.Address.String()+"_"+m.Subnet)
-		backends = append(backends, m.Address.String())
+		if m.Status != memberOffline && !l.Disabled {
+			backends = append(backends, m.Address.String())
+		}
 	}
 	return []ovsdb.Operation{
 		l.setKeys(map[string]string{"pool_" + l.Pool: strings.Join(members, ",")}),

@@ -48,6 +48,9 @@ type SubnetOptions struct {
 	CIDR          netip.Prefix
 	Gateway       netip.Addr // zero: the first address of the subnet
 	DHCP          bool       // IPv4: DHCP; IPv6: addresses by router advertisement
+	// Scope is the ID of the address scope that the subnet's pool is in, "" for none. Neutron lets the subnets of one
+	// network and one family have one only.
+	Scope string
 }
 
 // Subnet is a subnet of a network.
@@ -198,6 +201,16 @@ func (n *Network) subnet(a netip.Addr) (*Subnet, error) {
 		}
 	}
 	return nil, fmt.Errorf("no subnet of network %s has %s", n.Name, a)
+}
+
+// scope is the ID of the address scope of the network's subnets of a family.
+func (n *Network) scope(is4 bool) string {
+	for _, s := range n.Subnets {
+		if s.CIDR.Addr().Is4() == is4 {
+			return s.Scope
+		}
+	}
+	return ""
 }
 
 // free picks the first address of a subnet that nothing has; in a SLAAC subnet the one that follows from the MAC.

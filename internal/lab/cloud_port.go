@@ -30,6 +30,10 @@ type Port struct {
 	Host                  string // requested-chassis
 	HostID                string // neutron:host_id
 	FloatingIP            string // neutron:port_fip
+	Parent                string // of a subport: the name of the trunk's port
+	Tag                   int64  // of a subport
+	VirtualParents        []string
+	Claimed               bool // a virtual port that a VM has held
 	Project               string
 	Revision              int
 }
@@ -146,8 +150,8 @@ func (c *Cloud) portIDs(p *Port) map[string]string {
 		"neutron:cidrs": strings.Join(cidrs, " "), "neutron:device_id": p.DeviceID, "neutron:device_owner": p.DeviceOwner,
 		"neutron:mtu": "", "neutron:network_name": "neutron-" + n.ID, "neutron:port_capabilities": "",
 		"neutron:port_name": p.Name, "neutron:project_id": p.Project, "neutron:revision_number": strconv.Itoa(p.Revision),
-		"neutron:security_group_ids": "", "neutron:subnet_pool_addr_scope4": "", "neutron:subnet_pool_addr_scope6": "",
-		"neutron:vnic_type": "normal",
+		"neutron:security_group_ids": "", "neutron:subnet_pool_addr_scope4": n.scope(true),
+		"neutron:subnet_pool_addr_scope6": n.scope(false), "neutron:vnic_type": "normal",
 	}
 	switch {
 	case p.DeviceOwner == "network:distributed":
@@ -252,6 +256,9 @@ func (c *Cloud) portUp(ctx context.Context, p *Port) error {
 	}
 	if err := c.pause(ctx, 30*time.Millisecond); err != nil {
 		return err
+	}
+	if p.Host == "" { // a subport or a virtual port: its place is another port's
+		return c.save()
 	}
 	p.HostID = p.Host
 	return c.commit(ctx, setKeys("Logical_Switch_Port", lsp(p.ID), "external_ids",

@@ -367,3 +367,16 @@ func (c *Cloud) DeleteRouter(ctx context.Context, name string) error {
 	return c.commit(ctx, ovsdb.Delete("Logical_Router", lr(r.ID)...),
 		ovsdb.Delete("HA_Chassis_Group", named("neutron-"+r.ID)...))
 }
+
+// HasInterface reports whether a router is attached to a subnet of a network.
+func (c *Cloud) HasInterface(router, network, subnet string) bool {
+	r, err := c.Router(router)
+	if err != nil {
+		return false
+	}
+	n, err := c.Network(network)
+	return err == nil && slices.ContainsFunc(r.Interfaces, func(p *Port) bool {
+		s, err := n.subnet(p.Addresses[0])
+		return p.Network == network && err == nil && s.Name == subnet
+	})
+}

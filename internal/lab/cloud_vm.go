@@ -24,6 +24,7 @@ import (
 type VM struct {
 	Name, Node, Tap string
 	Pid             int // of the banner server, by its number outside the node
+	Copy            *VM // on the other node while it migrates, nil otherwise
 }
 
 // BannerPort is the TCP port on which a VM answers with its name and nothing else. A ping may be answered by a node that
@@ -331,15 +332,13 @@ func (c *Cloud) StopVM(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	n, err := c.fabric.Node(v.Node)
-	if err != nil {
-		return err
+	if v.Copy != nil {
+		if err := c.AbortMigration(ctx, name); err != nil {
+			return err
+		}
 	}
-	if err := unplugSwitch(ctx, n, v.Tap); err != nil {
+	if err := c.removeVM(ctx, v); err != nil {
 		return err
-	}
-	if err := v.kill(n); err != nil {
-		return fmt.Errorf("stop VM %s: %w", name, err)
 	}
 	delete(c.state.VMs, name)
 	if err := c.save(); err != nil {

@@ -136,13 +136,34 @@ func (f *Fabric) Updates(ctx context.Context) (map[string]int, error) {
 
 // AcceptPrefixes makes the leaf take prefixes of any length from the nodes, not only host routes, or only those again.
 func (f *Fabric) AcceptPrefixes(ctx context.Context, all bool) error {
-	no := "no "
-	if all {
-		no = ""
+	return permit(ctx, f.nodes[leafName], "from-nodes", all, netip.PrefixFrom(netip.IPv4Unspecified(), 0),
+		netip.PrefixFrom(netip.IPv6Unspecified(), 0))
+}
+
+// AcceptPrefix makes the nodes announce one prefix, and the leaf take it, or no more: both let only host routes pass.
+func (f *Fabric) AcceptPrefix(ctx context.Context, prefix netip.Prefix, yes bool) error {
+	return errors.Join(permit(ctx, f.nodes[leafName], "from-nodes", yes, prefix),
+		each(f.Chassis(), func(n Node) error { return permit(ctx, n, "only-host-prefixes", yes, prefix) }))
+}
+
+// permit adds prefixes, and what is in them, to a prefix list of a speaker, or takes them off it.
+func permit(ctx context.Context, n Node, list string, yes bool, what ...netip.Prefix) error {
+	argv := []string{"vtysh", "-c", "configure terminal"}
+	for _, p := range what {
+		command := fmt.Sprintf("prefix-list %s permit %s le %d", list, p, p.Addr().BitLen())
+		if p.Addr().Is4() {
+			command = "ip " + command
+		} else {
+			command = "ipv6 " + command
+		}
+		if !yes {
+			command = "no " + command
+		}
+		argv = append(argv, "-c", command)
 	}
-	_, err := f.nodes[leafName].Output(ctx, "vtysh", "-c", "configure terminal",
-		"-c", no+"ip prefix-list from-nodes seq 20 permit 0.0.0.0/0 le 32",
-		"-c", no+"ipv6 prefix-list from-nodes seq 20 permit ::/0 le 128")
+	// What has passed, or has not, passes anew.
+	_, err := n.Output(ctx, append(argv, "-c", "end", "-c", "clear bgp ipv4 unicast * soft",
+		"-c", "clear bgp ipv6 unicast * soft")...)
 	return err
 }
 

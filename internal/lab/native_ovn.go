@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -26,8 +25,16 @@ const (
 	gatewayOption  = "enable-chassis-as-gw"
 )
 
-// NBSocket is the Northbound database's socket as seen from outside the nodes.
-func (f *Fabric) NBSocket() string { return f.nodes[centralName].Path("/run/ovn/ovnnb_db.sock") }
+// NBSocket is the Northbound database's socket as seen from outside the nodes; of a cluster that of a member that
+// answers.
+func (f *Fabric) NBSocket() string {
+	for _, m := range members() {
+		if m > 1 && f.answers(m) && !f.answers(1) {
+			return f.nodes[centralName].Path(m.socket())
+		}
+	}
+	return f.nodes[centralName].Path(member(1).socket())
+}
 
 // SBSocket is the Southbound database's socket as seen from outside the nodes.
 func (f *Fabric) SBSocket() string { return f.nodes[centralName].Path("/run/ovn/ovnsb_db.sock") }
@@ -55,17 +62,13 @@ func (f *Fabric) startCentral(ctx context.Context) error {
 			return err
 		}
 	}
-	return n.Daemon(ctx, "ovn-northd", "--detach", "--no-chdir", "--log-file=/var/log/ovn/ovn-northd.log", "--pidfile",
-		"--ovnnb-db=unix:/run/ovn/ovnnb_db.sock", "--ovnsb-db=unix:/run/ovn/ovnsb_db.sock")
+	return f.startNorthd(ctx, []member{1})
 }
 
 func listen(port int) string { return "ptcp:" + strconv.Itoa(port) + ":0.0.0.0" }
 
 func createDatabase(ctx context.Context, path, schema string) error {
-	if out, err := exec.CommandContext(ctx, tool("ovsdb-tool"), "create", path, schema).CombinedOutput(); err != nil {
-		return fmt.Errorf("create database %s: %w: %s", path, err, bytes.TrimSpace(out))
-	}
-	return nil
+	return ovsdbTool(ctx, "create", path, schema)
 }
 
 // startSwitches starts Open vSwitch and ovn-controller on every chassis. The empty database is made once and copied.

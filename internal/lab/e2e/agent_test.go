@@ -20,10 +20,15 @@ const agentSocket = "/run/ovnbgp/agent.sock"
 
 // cmdAgent starts, ends and signals agents: "agent stop compute1", "agent kill …", "agent start …" (waits until it has
 // settled), "agent launch …" (does not wait), "agent hup …". "agent config NODE FILE" gives it another configuration at
-// its next start or HUP; the old one comes back at the script's end.
+// its next start or HUP; the old one comes back at the script's end. "agent all FILE" does so on all nodes, and starts
+// all agents anew.
 func (s *stage) cmdAgent(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: agent start|launch|stop|kill|hup NODE… | agent config NODE FILE")
+		ts.Fatalf("usage: agent start|launch|stop|kill|hup NODE… | agent config NODE FILE | agent all FILE")
+	}
+	if args[0] == "all" {
+		ts.Check(s.configureAll(ts.ReadFile(args[1])))
+		return
 	}
 	if args[0] == "config" {
 		node, err := s.fabric.Node(args[1])
@@ -63,7 +68,8 @@ func (s *stage) control(node lab.Node, verb string) error {
 	return fmt.Errorf("agent %s: want start, launch, stop, kill, hup or config", verb)
 }
 
-// configure writes a node's configuration. "$BASE" in it stands for the one the lab began with.
+// configure writes a node's configuration. "$BASE" in it stands for the one the lab began with, "$CLUSTER" for the members
+// of a clustered Northbound database.
 func (s *stage) configure(node lab.Node, text string) error {
 	base, ok := s.configs[node.Name]
 	if !ok {
@@ -77,7 +83,18 @@ func (s *stage) configure(node lab.Node, text string) error {
 			return errors.Join(node.StopAgent(s.ctx), node.WriteFile(lab.AgentConfig, base, 0o644))
 		})
 	}
+	text = strings.ReplaceAll(text, "$CLUSTER", s.fabric.NBRemotes())
 	return node.WriteFile(lab.AgentConfig, strings.ReplaceAll(text, "$BASE\n", base), 0o644)
+}
+
+// configureAll starts all agents anew with another configuration.
+func (s *stage) configureAll(text string) error {
+	for _, n := range s.fabric.Chassis() {
+		if err := errors.Join(n.StopAgent(s.ctx), s.configure(n, text), s.control(n, "launch")); err != nil {
+			return err
+		}
+	}
+	return s.settled(chassisNames()...)
 }
 
 // status asks the agent of a node.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -76,10 +77,12 @@ func endDaemon(ctx context.Context, n lab.Node, program, how string) error {
 }
 
 // cmdDatabase ends, starts and replaces OVN's databases: "database stop nb", "database start nb", "database replace sb"
-// (by an empty one), "database restore sb". What a script leaves broken is mended at its end.
+// (by an empty one), "database restore sb". "database cluster nb" makes it a Raft cluster of three servers and ends the
+// agents, which are to be given all of them; "database kill-leader nb" then kills the one that leads. What a script leaves
+// broken is mended at its end.
 func (s *stage) cmdDatabase(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: database stop|start|replace|restore nb|sb")
+		ts.Fatalf("usage: database stop|start|replace|restore nb|sb | database cluster|kill-leader nb")
 	}
 	d := lab.Database(args[1])
 	key := "database " + args[1]
@@ -96,8 +99,15 @@ func (s *stage) cmdDatabase(ts *testscript.TestScript, neg bool, args []string) 
 	case "restore":
 		delete(s.ended, key)
 		ts.Check(s.fabric.RestoreDatabase(s.ctx, d))
+	case "cluster":
+		ts.Check(s.cluster())
+	case "kill-leader":
+		restart, err := s.fabric.KillNBLeader(s.ctx)
+		ts.Check(err)
+		s.ended[key] = func() error { return restart(s.ctx) }
+		ts.Check(s.openCloud())
 	default:
-		ts.Fatalf("database %s: want stop, start, replace or restore", args[0])
+		ts.Fatalf("database %s: want stop, start, replace, restore, cluster or kill-leader", args[0])
 	}
 	if len(s.ended) == 0 {
 		ts.Check(s.openCloud())
@@ -115,4 +125,27 @@ func (s *stage) cmdUplink(ts *testscript.TestScript, neg bool, args []string) {
 		s.ended[key] = func() error { return s.fabric.SetUplink(args[0], true) }
 	}
 	ts.Check(s.fabric.SetUplink(args[0], args[1] == "up"))
+}
+
+// cluster makes the Northbound database a cluster, and at the script's end a single server again. An agent knows its
+// database by an identity that changes with that: it is told to take what it finds, as an operator would.
+func (s *stage) cluster() error {
+	s.undo = append(s.undo, func() error {
+		return errors.Join(s.strangers(), s.fabric.StandaloneNB(s.ctx), s.openCloud())
+	})
+	if err := errors.Join(s.strangers(), s.fabric.ClusterNB(s.ctx)); err != nil {
+		return err
+	}
+	return s.openCloud()
+}
+
+// strangers ends all agents and takes from their nodes what database they knew.
+func (s *stage) strangers() error {
+	var errs []error
+	for _, n := range s.fabric.Chassis() {
+		errs = append(errs, n.StopAgent(s.ctx))
+		_, err := n.Output(s.ctx, "ovs-vsctl", "--no-wait", "remove", "Open_vSwitch", ".", "external_ids", "ovnbgp-nb")
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }

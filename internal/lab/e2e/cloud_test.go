@@ -13,48 +13,69 @@ import (
 )
 
 // cmdCloud does what a user of the cloud does. What a script makes is removed at its end, last first, where the script
-// has not removed it itself.
+// has not removed it itself. Further verbs stand in balancer_test.go and place_test.go.
 //
 //	cloud network NAME flat|vlan:TAG|geneve [PHYSNET] [external]
-//	cloud subnet NETWORK CIDR                cloud delete-network NAME
+//	cloud subnet NETWORK CIDR [scope:ID]     cloud delete-network NAME
 //	cloud port NAME NETWORK [ADDRESS…]      cloud delete-port NAME
 //	cloud boot PORT NODE                     cloud stop PORT        cloud delete-vm PORT
-//	cloud router NAME                        cloud gateway ROUTER NETWORK CHASSIS…
-//	cloud interface ROUTER NETWORK SUBNET
-//	cloud fip NETWORK ADDRESS                cloud associate ADDRESS PORT    cloud disassociate ADDRESS
+//	cloud router NAME                        cloud delete-router NAME
+//	cloud gateway ROUTER NETWORK [nosnat] [ADDRESS…] [CHASSIS…]    cloud delete-gateway ROUTER
+//	cloud interface ROUTER NETWORK CIDR      cloud delete-interface ROUTER NETWORK CIDR
+//	cloud fip NETWORK ADDRESS                cloud delete-fip ADDRESS
+//	cloud associate ADDRESS PORT|balancer:NAME    cloud disassociate ADDRESS
 //	cloud distributed true|false
 //	cloud bulk PREFIX COUNT NETWORK EXTERNAL PARENT FIXED FIRST     cloud delete-bulk (same)
 func (s *stage) cmdCloud(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: cloud VERB …")
 	}
-	verbs := map[string]struct {
-		least int
-		do    func([]string) error
-	}{
+	for _, verbs := range []map[string]verb{s.networkVerbs(), s.portVerbs(), s.balancerVerbs(), s.placeVerbs()} {
+		if v, ok := verbs[args[0]]; ok && len(args) > v.least {
+			ts.Check(v.do(args[1:]))
+			return
+		}
+	}
+	ts.Fatalf("cloud %s: see cloud_test.go", strings.Join(args, " "))
+}
+
+// verb is one of the cloud's, with the least number of its arguments.
+type verb struct {
+	least int
+	do    func([]string) error
+}
+
+func (s *stage) networkVerbs() map[string]verb {
+	return map[string]verb{
 		"network":        {2, s.network},
-		"subnet":         {2, s.subnet},
-		"port":           {2, s.port},
-		"delete-port":    {1, func(a []string) error { return s.cloud.DeletePort(s.ctx, a[0]) }},
 		"delete-network": {1, func(a []string) error { return s.cloud.DeleteNetwork(s.ctx, a[0]) }},
-		"boot":           {2, s.boot},
-		"stop":           {1, func(a []string) error { return s.cloud.StopVM(s.ctx, a[0]) }},
-		"delete-vm":      {1, func(a []string) error { return s.cloud.DeleteVM(s.ctx, a[0]) }},
+		"subnet":         {2, s.subnet},
 		"router":         {1, s.router},
+		"delete-router":  {1, func(a []string) error { return s.cloud.DeleteRouter(s.ctx, a[0]) }},
 		"gateway":        {2, s.gateway},
+		"delete-gateway": {1, func(a []string) error { return s.cloud.ClearGateway(s.ctx, a[0]) }},
 		"interface":      {3, s.routerInterface},
-		"fip":            {2, s.floatingIP},
-		"associate":      {2, func(a []string) error { return s.cloud.Associate(s.ctx, a[0], a[1]) }},
-		"disassociate":   {1, func(a []string) error { return s.cloud.Disassociate(s.ctx, a[0]) }},
-		"distributed":    {1, s.distributed},
-		"bulk":           {7, s.bulk},
-		"delete-bulk":    {7, s.deleteBulk},
+		"delete-interface": {3, func(a []string) error {
+			return s.cloud.RemoveInterface(s.ctx, a[0], a[1], a[1]+"-"+a[2])
+		}},
+		"distributed": {1, s.distributed},
 	}
-	verb, ok := verbs[args[0]]
-	if !ok || len(args)-1 < verb.least {
-		ts.Fatalf("cloud %s: see cloud_test.go", strings.Join(args, " "))
+}
+
+func (s *stage) portVerbs() map[string]verb {
+	return map[string]verb{
+		"port":         {2, s.port},
+		"delete-port":  {1, func(a []string) error { return s.cloud.DeletePort(s.ctx, a[0]) }},
+		"boot":         {2, s.boot},
+		"stop":         {1, func(a []string) error { return s.cloud.StopVM(s.ctx, a[0]) }},
+		"delete-vm":    {1, func(a []string) error { return s.cloud.DeleteVM(s.ctx, a[0]) }},
+		"fip":          {2, s.floatingIP},
+		"delete-fip":   {1, func(a []string) error { return s.cloud.DeleteFloatingIP(s.ctx, a[0]) }},
+		"associate":    {2, s.associate},
+		"disassociate": {1, func(a []string) error { return s.cloud.Disassociate(s.ctx, a[0]) }},
+		"bulk":         {7, s.bulk},
+		"delete-bulk":  {7, s.deleteBulk},
 	}
-	ts.Check(verb.do(args[1:]))
 }
 
 // later keeps how something is removed at the end of the script, if it is still there then.
@@ -95,7 +116,15 @@ func (s *stage) subnet(a []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.cloud.CreateSubnet(s.ctx, lab.SubnetOptions{Network: a[0], Name: a[0] + "-" + a[1], CIDR: cidr})
+	o := lab.SubnetOptions{Network: a[0], Name: a[0] + "-" + a[1], CIDR: cidr}
+	for _, word := range a[2:] {
+		scope, ok := strings.CutPrefix(word, "scope:")
+		if !ok {
+			return fmt.Errorf("subnet %s: what is %q?", a[1], word)
+		}
+		o.Scope = scope
+	}
+	_, err = s.cloud.CreateSubnet(s.ctx, o)
 	return err
 }
 
@@ -129,7 +158,17 @@ func (s *stage) router(a []string) error {
 }
 
 func (s *stage) gateway(a []string) error {
-	err := s.cloud.SetGateway(s.ctx, lab.GatewayOptions{Router: a[0], Network: a[1], Chassis: a[2:]})
+	o := lab.GatewayOptions{Router: a[0], Network: a[1]}
+	for _, word := range a[2:] {
+		if address, err := netip.ParseAddr(word); err == nil {
+			o.Addresses = append(o.Addresses, address)
+		} else if word == "nosnat" {
+			o.NoSNAT = true
+		} else {
+			o.Chassis = append(o.Chassis, word)
+		}
+	}
+	err := s.cloud.SetGateway(s.ctx, o)
 	s.later(func() bool { r, err := s.cloud.Router(a[0]); return err == nil && r.Gateway != nil },
 		func() error { return s.cloud.ClearGateway(s.ctx, a[0]) })
 	return err
@@ -137,8 +176,10 @@ func (s *stage) gateway(a []string) error {
 
 func (s *stage) routerInterface(a []string) error {
 	subnet := a[1] + "-" + a[2]
-	s.undo = append(s.undo, func() error { return s.cloud.RemoveInterface(s.ctx, a[0], a[1], subnet) })
-	return s.cloud.AddInterface(s.ctx, a[0], a[1], subnet)
+	err := s.cloud.AddInterface(s.ctx, a[0], a[1], subnet)
+	s.later(func() bool { return s.cloud.HasInterface(a[0], a[1], subnet) },
+		func() error { return s.cloud.RemoveInterface(s.ctx, a[0], a[1], subnet) })
+	return err
 }
 
 func (s *stage) floatingIP(a []string) error {
@@ -150,6 +191,19 @@ func (s *stage) floatingIP(a []string) error {
 	s.later(func() bool { _, err := s.cloud.FloatingIP(a[1]); return err == nil },
 		func() error { return s.cloud.DeleteFloatingIP(s.ctx, a[1]) })
 	return err
+}
+
+// associate gives a floating IP to a port, or to the VIP of a load balancer.
+func (s *stage) associate(a []string) error {
+	port := a[1]
+	if name, ok := strings.CutPrefix(port, "balancer:"); ok {
+		l, err := s.cloud.LoadBalancer(name)
+		if err != nil {
+			return err
+		}
+		port = l.VIPPort
+	}
+	return s.cloud.Associate(s.ctx, a[0], port)
 }
 
 func (s *stage) distributed(a []string) error {

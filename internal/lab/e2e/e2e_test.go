@@ -28,7 +28,7 @@ var shard = flag.String("shard", "1/1", "play the scripts of shard N of M")
 var slow = flag.Bool("slow", false, "play the scripts that take minutes (make side-by-side)")
 
 // patience is how long a condition is waited for. Goals are printed beside what a wait took; this is the end of hope.
-const patience = 20 * time.Second
+var patience = flag.Duration("patience", 20*time.Second, "wait for a condition at most this long")
 
 // TestScripts plays the scripts, one after the other: they share the fabric.
 func TestScripts(t *testing.T) {
@@ -103,6 +103,8 @@ func commands(ctx context.Context, f *lab.Fabric) map[string]func(*testscript.Te
 		"leaf":     (*stage).cmdLeaf,
 		"updates":  (*stage).cmdUpdates,
 		"unmoved":  (*stage).cmdUnmoved,
+		"watch":    (*stage).cmdWatch,
+		"accept":   (*stage).cmdAccept,
 		"banner":   (*stage).cmdBanner,
 		"ping":     (*stage).cmdPing,
 		"traffic":  (*stage).cmdTraffic,
@@ -152,6 +154,8 @@ type stage struct {
 	logged  map[string]int          // marked by "log mark"
 	traffic *traffic                // from the outside host, while it lasts
 	crowded bool                    // many addresses came and went at once
+	// watchers are those that "watch" has begun and not ended.
+	watchers []*watcher
 }
 
 type stageKey struct{}
@@ -206,6 +210,7 @@ func (s *stage) openCloud() error {
 // clear mends what the script has broken, removes what it made and puts every agent back to work, so that the next
 // script finds the lab as it was.
 func (s *stage) clear(t *testing.T) {
+	s.stopWatching()
 	mended := len(s.ended) > 0
 	for what, mend := range s.ended {
 		if err := mend(); err != nil {
@@ -256,8 +261,8 @@ func (s *stage) eventually(condition func() error) (time.Duration, error) {
 		if err == nil {
 			return time.Since(start), nil
 		}
-		if time.Since(start) > patience {
-			return 0, fmt.Errorf("not within %v: %w", patience, err)
+		if time.Since(start) > *patience {
+			return 0, fmt.Errorf("not within %v: %w", *patience, err)
 		}
 		select {
 		case <-s.ctx.Done():

@@ -95,8 +95,8 @@ func (s *stage) cmdUnmoved(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdBanner waits until the outside host reads a VM's name at an address: "banner 203.0.113.9 vm1"; "! banner
-// 203.0.113.9" waits until nobody answers there.
+// cmdBanner waits until the outside host reads a VM's name at an address: "banner 203.0.113.9 vm1", or one of several
+// behind a load balancer: "banner 203.0.113.9 vm1|vm2"; "! banner 203.0.113.9" waits until nobody answers there.
 func (s *stage) cmdBanner(ts *testscript.TestScript, neg bool, args []string) {
 	if neg == (len(args) == 2) || len(args) == 0 {
 		ts.Fatalf("usage: banner ADDRESS VM | ! banner ADDRESS")
@@ -112,7 +112,7 @@ func (s *stage) cmdBanner(ts *testscript.TestScript, neg bool, args []string) {
 			return fmt.Errorf("%s answers at %s", name, address)
 		case err != nil:
 			return err
-		case name != args[1]:
+		case !slices.Contains(strings.Split(args[1], "|"), name):
 			return fmt.Errorf("%s answers at %s, want %s", name, address, args[1])
 		}
 		return nil
