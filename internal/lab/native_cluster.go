@@ -62,7 +62,7 @@ func (f *Fabric) ClusterNB(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := ovsdbTool(ctx, "--election-timer-ms=2000", "create-cluster", central.Path(member(1).file()),
+	if err := ovsdbTool(ctx, "--election-timer=2000", "create-cluster", central.Path(member(1).file()),
 		central.Path(Northbound.file()), member(1).raft()); err != nil {
 		return err
 	}
@@ -96,7 +96,10 @@ func (f *Fabric) StandaloneNB(ctx context.Context) error {
 		}
 	}
 	if last == 0 {
-		return nil
+		if f.answers(1) {
+			return nil
+		}
+		return f.StartDatabase(ctx, Northbound) // it was not a cluster yet
 	}
 	// A member that was away may lack the newest: any other does.
 	path := central.Path(Northbound.file())

@@ -202,8 +202,10 @@ func (s *stage) openCloud() error {
 	if s.cloud != nil {
 		_ = s.cloud.Close() // its server may be gone
 	}
-	var err error
-	s.cloud, err = s.fabric.Cloud(s.ctx)
+	cloud, err := s.fabric.Cloud(s.ctx)
+	if err == nil {
+		s.cloud = cloud
+	}
 	return err
 }
 
