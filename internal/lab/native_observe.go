@@ -103,10 +103,6 @@ func Announcers(table []Route, prefix netip.Prefix) []string {
 	return nodes
 }
 
-func announced(table []Route, a netip.Addr) bool {
-	return Announcers(table, netip.PrefixFrom(a, a.BitLen())) != nil
-}
-
 // Updates counts the UPDATE messages that the leaf has received from each node since its session began. It tells
 // whether a node was silent, and whether many changes went in few messages.
 func (f *Fabric) Updates(ctx context.Context) (map[string]int, error) {
@@ -303,10 +299,7 @@ func (s Summary) Print(out io.Writer) error {
 		case r.Ping != nil:
 			ping = "no answer"
 		}
-		switch {
-		case r.Err != nil && r.TCPOnly && !announced(s.Table, r.Address):
-			banner = "not announced"
-		case r.Err != nil:
+		if r.Err != nil {
 			banner = "no answer"
 		}
 		fmt.Fprintf(w, "%s %s\t%s\t%s\n", r.Address, r.Name, ping, banner)
@@ -314,15 +307,9 @@ func (s Summary) Print(out io.Writer) error {
 	return w.Flush()
 }
 
-// Reached reports whether every address answered as it should. A load balancer's address that nobody announces does not
-// count: whether agents announce it is a matter of their configuration.
+// Reached reports whether every address answered as it should.
 func (s Summary) Reached() bool {
-	return !slices.ContainsFunc(s.Reach, func(r Reach) bool {
-		if r.TCPOnly && !announced(s.Table, r.Address) {
-			return false
-		}
-		return r.Ping != nil || r.Err != nil || r.Banner == ""
-	})
+	return !slices.ContainsFunc(s.Reach, func(r Reach) bool { return r.Ping != nil || r.Err != nil || r.Banner == "" })
 }
 
 // NativeSummary prints the leaf's table, what is reached from outside, and what the agent says of the floating IP. It

@@ -187,7 +187,7 @@ func (s *stage) begin() error {
 		if err != nil {
 			return err
 		}
-		for _, demo := range []string{"203.0.113.11/32", "2001:db8:f::11/128", "203.0.113.50/32"} {
+		for _, demo := range []string{"203.0.113.11/32", "2001:db8:f::11/128", "203.0.113.50/32", "203.0.113.70/32"} {
 			if len(lab.Announcers(table, netip.MustParsePrefix(demo))) != 1 {
 				return fmt.Errorf("the leaf has not one path to %s of the demonstration cloud", demo)
 			}
