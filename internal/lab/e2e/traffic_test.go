@@ -177,7 +177,7 @@ func beginTalk(conn net.Conn) *talk {
 // exchange sends a word and waits until it comes back. TCP mends what is lost, for as long as the other side lives.
 func (c *talk) exchange() error {
 	start := time.Now()
-	if err := c.conn.SetDeadline(start.Add(patience)); err != nil {
+	if err := c.conn.SetDeadline(start.Add(*patience)); err != nil {
 		return err
 	}
 	word := fmt.Sprintf("%08d", c.words)
