@@ -15,23 +15,34 @@ import (
 // exposesTenants tells whether the ports of tenant networks matter to decisions.
 func exposesTenants(c config.Node) bool { return c.ExposeTenantNetworks || c.ExposeGUAOnly }
 
+// own says what this node has of the database on keys.
+func own(in roundInput, keys []string) map[string]model.Decision {
+	return byKey(in, desired.Whys(in.Input, in.Config, prefixesOf(keys)...))
+}
+
 // evidence asks about keys: first what this node has of the database, and for those it knows nothing of, the whole.
 func (n *node) evidence(ctx context.Context, in roundInput, keys []string) (map[string]model.Decision, error) {
-	var prefixes []netip.Prefix
+	known, err := n.decisions(ctx, in, prefixesOf(keys))
+	return byKey(in, known), err
+}
+
+// prefixesOf leaves out what is no address of ours; the guard takes what is left out as in no row.
+func prefixesOf(keys []string) (prefixes []netip.Prefix) {
 	for _, key := range keys {
 		_, text, _ := strings.Cut(key, " ")
-		prefix, err := netip.ParsePrefix(text)
-		if err != nil {
-			continue // no address of ours; the guard takes what is left out as in no row
+		if prefix, err := netip.ParsePrefix(text); err == nil {
+			prefixes = append(prefixes, prefix)
 		}
-		prefixes = append(prefixes, prefix)
 	}
-	known, err := n.decisions(ctx, in, prefixes)
+	return prefixes
+}
+
+func byKey(in roundInput, decisions map[netip.Prefix]model.Decision) map[string]model.Decision {
 	found := map[string]model.Decision{}
-	for prefix, d := range known {
+	for prefix, d := range decisions {
 		found[model.Key(in.Config.VRF, prefix)] = d
 	}
-	return found, err
+	return found
 }
 
 // decisions are those of the node's part of the database, and for the addresses without a row in it, of the whole.

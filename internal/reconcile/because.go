@@ -44,6 +44,9 @@ func (r *round[I, S]) lastWord(key string) string {
 		r.unwanted = heaviest(r.decisions, func(k string) bool { return !r.wanted[k] })
 	}
 	local, asked := r.unwanted[key], r.verdict.answers[key].decision
+	if explained := r.vanishing[key]; explained.Text != "" && (local.Text == "" || weight(explained) > weight(local)) {
+		local = explained
+	}
 	if asked.Text != "" && (local.Text == "" || weight(asked) > weight(local)) {
 		local = asked
 	}

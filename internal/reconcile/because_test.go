@@ -15,7 +15,6 @@ func TestDeletesSayWhatChanged(t *testing.T) {
 	moved := model.Decision{Address: at, Key: "a", Verdict: model.Elsewhere, Evidence: model.Explained, Text: "port vm1 is on compute2"}
 	hides := model.Decision{Address: at, Key: "a", Verdict: model.Suppressed, Evidence: model.Explained, Text: "the policy denies it"}
 	rowless := model.Decision{Address: at, Key: "a", Verdict: model.Unknown, Evidence: model.Unexplained, Text: "no row has it"}
-	here := model.Decision{Address: at, Key: "a", Verdict: model.Announced, Text: "port vm1 is up here"}
 	part := model.Decision{Address: at, Key: "a", Verdict: model.Announced, Evidence: model.Explained, Text: "announced as part of 10.0.0.0/24"}
 	for _, c := range []struct {
 		name   string
@@ -27,10 +26,9 @@ func TestDeletesSayWhatChanged(t *testing.T) {
 	}{
 		{name: "nothing is known", why: "test"},
 		{name: "a decision of the round", local: []model.Decision{moved}, why: "test: port vm1 is on compute2"},
-		{name: "the whole database", row: rowless, why: "test: no row has it"},
-		{name: "a decision explains, the database is not asked", local: []model.Decision{hides}, row: moved, why: "test: the policy denies it"},
+		{name: "the input explains", row: rowless, why: "test: no row has it"},
+		{name: "a decision explains, the input is not asked", local: []model.Decision{hides}, row: moved, why: "test: the policy denies it"},
 		{name: "the place counts most", local: []model.Decision{hides, moved}, why: "test: port vm1 is on compute2"},
-		{name: "announced is no reason", local: []model.Decision{here}, why: "test"},
 		{name: "but as part of something else it is", local: []model.Decision{part}, why: "test: announced as part of 10.0.0.0/24"},
 		{name: "several keys", local: []model.Decision{moved}, serves: []string{"x", "a", "b"}, why: "test: port vm1 is on compute2",
 			of: "test: port vm1 is on compute2 (and 1 more)"}, // b is wanted
@@ -40,11 +38,14 @@ func TestDeletesSayWhatChanged(t *testing.T) {
 			w := standing("a", "b")
 			w.known, w.database = "A", "A"
 			var log bytes.Buffer
-			play(t, w, func(o *Options[*world, keys]) { o.Log = logTo(&log) }, func(t *testing.T, l *loopOf) {
-				w.want, w.decisions = []string{"b"}, c.local
+			change := func(o *Options[*world, keys]) {
+				o.Log = logTo(&log)
 				if c.row.Text != "" {
-					w.evidence = map[string]model.Decision{"a": c.row}
+					o.Explain = func(*world, []string) map[string]model.Decision { return map[string]model.Decision{"a": c.row} }
 				}
+			}
+			play(t, w, change, func(t *testing.T, l *loopOf) {
+				w.want, w.decisions = []string{"b"}, c.local
 				if c.serves != nil {
 					w.carriers.serves = func(string) []string { return c.serves }
 				}

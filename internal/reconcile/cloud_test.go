@@ -221,12 +221,16 @@ func (c *cloud) compute(in desired.Input) (model.Node, []model.Decision) {
 	return desired.Node(in, c.settings())
 }
 
-func (c *cloud) evidence(_ context.Context, in desired.Input, keys []string) (map[string]model.Decision, error) {
+func (c *cloud) explain(in desired.Input, keys []string) map[string]model.Decision {
 	found := map[string]model.Decision{}
 	for _, k := range keys {
 		found[k] = desired.Whys(in, c.settings(), prefixOf(k))[prefixOf(k)]
 	}
-	return found, nil
+	return found
+}
+
+func (c *cloud) evidence(_ context.Context, in desired.Input, keys []string) (map[string]model.Decision, error) {
+	return c.explain(in, keys), nil
 }
 
 // addressOf returns the address of an announcement's key; of a subnet's the first in it.

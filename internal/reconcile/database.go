@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"ovnbgp/internal/model"
@@ -78,6 +79,18 @@ func (r *round[I, S]) databaseStep(v verdict) []task {
 func (r *round[I, S]) inquiry() inquiry {
 	q := inquiry{now: time.Now(), announced: r.announced, wanted: r.wanted, complete: r.allRead(),
 		decisions: heaviest(r.decisions, func(k string) bool { return r.announced[k] && !r.wanted[k] })}
+	if r.opts.Explain != nil {
+		if keys := slices.DeleteFunc(q.vanished(), func(k string) bool {
+			return q.decisions[k].Evidence == model.Explained
+		}); len(keys) > 0 {
+			for k, d := range r.opts.Explain(r.in, keys) {
+				if weight(d) > weight(q.decisions[k]) || q.decisions[k].Text == "" {
+					q.decisions[k] = d
+				}
+			}
+		}
+	}
+	r.vanishing = q.decisions
 	if r.opts.Database != nil {
 		q.known, q.database = r.opts.Database(r.in)
 	}

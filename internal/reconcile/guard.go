@@ -13,7 +13,8 @@ import (
 	"ovnbgp/internal/status"
 )
 
-// guard keeps a broken database from emptying the fabric: it holds withdrawals that happen for want of data. Held
+// guard keeps a broken database from emptying the fabric: it holds withdrawals that happen for want of data. The whole
+// database is asked about what would be held, and about nothing else. Held
 // keys are found anew each round as announced and not wanted; the guard remembers only what it needs to know when
 // they went and since when the same set is held, so a restart holds again what was held, with a new window.
 type guard struct {
@@ -108,42 +109,57 @@ func (g *guard) judge(q inquiry, ask ask) verdict {
 	g.departures(q)
 	undecided := g.undecided(q)
 	maps.DeleteFunc(g.released, func(k string, _ bool) bool { return q.wanted[k] || q.complete && !q.announced[k] })
-	g.inquire(q.now, undecided, ask)
+	maps.DeleteFunc(g.answers, func(k string, _ answer) bool { return !undecided[k] })
+	g.database.look(q)
+	var held, letGo []status.HeldKey
+	for {
+		held, letGo = g.sort(q, undecided)
+		if !g.inquire(q.now, held, ask) {
+			break
+		}
+	}
+	if q.complete {
+		g.letGo = set{} // else they are counted when what is announced can be read again
+	}
+	for _, key := range letGo {
+		g.letGo[key.Key] = true
+	}
+	g.hold(q.now, held)
+	rowless := len(letGo) > 0 || !q.complete || slices.ContainsFunc(held, func(k status.HeldKey) bool {
+		return k.Class == status.HeldUnread || k.Class == status.HeldUnexplained || k.Class == status.HeldDatabase
+	})
+	return g.verdict(q.now, rowless)
+}
 
-	var held []status.HeldKey
-	var unexplained []status.HeldKey
+// sort says which undecided keys are to be held by what is known of them, and which no row has and are let go.
+func (g *guard) sort(q inquiry, undecided set) (held, letGo []status.HeldKey) {
+	unread := 0
 	for _, k := range undecided.sorted() {
 		key := status.HeldKey{Key: k}
 		key.Class, key.Text = g.class(k, q.decisions[k])
 		switch key.Class {
 		case "":
+			continue
 		case status.HeldUnexplained:
-			unexplained = append(unexplained, key)
-		default:
-			held = append(held, key)
+			letGo = append(letGo, key)
+			continue
+		case status.HeldUnread:
+			unread++
+		case status.HeldDoubtful, status.HeldDatabase:
 		}
-	}
-	g.database.look(q)
-	if q.complete {
-		g.letGo = set{} // else they are counted when what is announced can be read again
+		held = append(held, key)
 	}
 	other := g.database.isOther()
-	tooMany := g.tooMany(q, len(unexplained))
-	for _, key := range unexplained {
-		switch {
-		case other:
-			key.Class = status.HeldDatabase
-			held = append(held, key)
-		case tooMany:
-			held = append(held, key)
-		default:
-			g.letGo[key.Key] = true
-		}
+	if !other && !g.tooMany(q, len(letGo)+unread) {
+		return held, letGo
 	}
-	g.hold(q.now, held)
-	rowless := len(unexplained) > 0 || !q.complete ||
-		slices.ContainsFunc(held, func(k status.HeldKey) bool { return k.Class == status.HeldUnread })
-	return g.verdict(q.now, rowless)
+	for _, key := range letGo {
+		if other {
+			key.Class = status.HeldDatabase
+		}
+		held = append(held, key)
+	}
+	return held, nil
 }
 
 // departures keeps the window of what went.
@@ -161,25 +177,29 @@ func (g *guard) departures(q inquiry) {
 	})
 }
 
-// inquire asks the database for what it has not said lately.
-func (g *guard) inquire(now time.Time, undecided set, ask ask) {
-	maps.DeleteFunc(g.answers, func(k string, _ answer) bool { return !undecided[k] })
+// inquire asks the database about keys that are to be held, if it has not said lately, and returns whether it did.
+// Only these are worth the whole database, which a node has not at hand: what is let go is let go without.
+func (g *guard) inquire(now time.Time, held []status.HeldKey, ask ask) bool {
 	if ask == nil {
-		return
+		return false
 	}
 	var stale []string
-	for _, k := range undecided.sorted() {
-		if a, known := g.answers[k]; !known || a.err != nil || now.Sub(a.at) >= g.cfg.Recheck {
-			stale = append(stale, k)
+	for _, key := range held {
+		a, known := g.answers[key.Key]
+		asked := known && a.at.Equal(now)
+		if !asked && (!known || a.err != nil || now.Sub(a.at) >= g.cfg.Recheck) {
+			stale = append(stale, key.Key)
 		}
 	}
 	if len(stale) == 0 {
-		return
+		return false
 	}
+	slices.Sort(stale)
 	found, err := ask(stale)
 	for _, k := range stale {
 		g.answers[k] = answer{decision: found[k], err: err, at: now}
 	}
+	return true
 }
 
 // class says for want of what a withdrawal may be held; "" when a row explains it. The whole database outweighs the
@@ -193,7 +213,7 @@ func (g *guard) class(key string, local model.Decision) (status.HeldClass, strin
 		return "", ""
 	case a.decision.Evidence == model.Doubtful || a.decision.Verdict == model.Announced:
 		return status.HeldDoubtful, a.decision.Text
-	case local.Evidence == model.Doubtful:
+	case local.Evidence == model.Doubtful || local.Verdict == model.Announced:
 		return status.HeldDoubtful, local.Text
 	case local.Evidence == model.Unexplained && local.Verdict != model.Unknown:
 		return status.HeldUnexplained, local.Text // there is a row, and it proves nothing
@@ -289,8 +309,9 @@ func (g *guard) nextLook() time.Time {
 		return time.Time{}
 	}
 	next := g.judged.Add(g.cfg.Recheck)
-	for _, a := range g.answers {
-		if again := a.at.Add(g.cfg.Recheck); again.Before(next) {
+	for _, key := range g.held {
+		a, known := g.answers[key.Key]
+		if again := a.at.Add(g.cfg.Recheck); known && again.Before(next) {
 			next = again
 		}
 	}

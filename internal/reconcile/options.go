@@ -14,8 +14,8 @@ import (
 // left out.
 type Options[I any, S State[S]] struct {
 	Source Source[I]
-	// Compute makes the decisions. It is pure and called once a round, with what Source read; Evidence and Database
-	// get the same value. So what they must agree on within a round (the settings in force) belongs into that
+	// Compute makes the decisions. It is pure and called once a round, with what Source read; Explain, Evidence
+	// and Database get the same value. So what they must agree on within a round (the settings in force) belongs into that
 	// value, not into a closure.
 	Compute func(I) (S, []model.Decision)
 	// Carriers bring packets, Announcers tell the world. Each list is run in its order; where one announcer
@@ -23,7 +23,11 @@ type Options[I any, S State[S]] struct {
 	Carriers   []Applier[S]
 	Announcers []Announcer[S]
 
-	// Evidence is asked before a key is called unexplained; without it the decisions of Compute count.
+	// Explain says what the round's input has on keys that are wanted no more and of which Compute's decisions say
+	// nothing, as that decides about what is here. It is pure like Compute.
+	Explain func(I, []string) map[string]model.Decision
+	// Evidence is asked before a key is held, and again while it is; without it the decisions of Compute, and
+	// Explain, count. It may be dear: a key that goes for no known reason is let go without, while few do.
 	Evidence Evidence[I]
 	// Database returns the identity of the database that this node last accepted, "" before the first, and of
 	// the one read now, "" when unknown. AcceptDatabase keeps an identity.

@@ -81,7 +81,7 @@ const grace = 5 * time.Second
 
 func (s *stage) start() {
 	o := Options[desired.Input, model.Node]{
-		Source: s.c, Compute: s.c.compute, Evidence: s.c.evidence, Rules: s.rules,
+		Source: s.c, Compute: s.c.compute, Explain: s.c.explain, Evidence: s.c.evidence, Rules: s.rules,
 		Database:       func(in desired.Input) (string, string) { return in.OVN.Local.KnownDatabase, in.OVN.Database },
 		AcceptDatabase: func(_ context.Context, id string) error { s.c.known = id; return nil },
 		Timers:         Timers{CarrierGrace: grace},

@@ -54,13 +54,15 @@ type round[I any, S State[S]] struct {
 	withheld set
 	// mending are the announced keys that are not carried and are left alone for carrier_grace.
 	mending set
-	clears  []task // deletes of carriers
-	verdict verdict
-	judged  bool // the guard gave its verdict
-	errs    []error
-	steps   map[plan.Verb]int
-	waiting bool // something is left that no error stands for
-	paced   bool // a step was left out because it is fought over
+	// vanishing is what is known of the keys that are announced and wanted no more.
+	vanishing map[string]model.Decision
+	clears    []task // deletes of carriers
+	verdict   verdict
+	judged    bool // the guard gave its verdict
+	errs      []error
+	steps     map[plan.Verb]int
+	waiting   bool // something is left that no error stands for
+	paced     bool // a step was left out because it is fought over
 	// changed tells whether the state is another than in the last round.
 	changed func() bool
 }

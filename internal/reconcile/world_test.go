@@ -47,6 +47,7 @@ type world struct {
 	database  string
 	known     string
 
+	copied      map[string]model.Decision // what the round's input says when asked
 	evidence    map[string]model.Decision
 	evidenceErr error
 	asked       int
@@ -103,6 +104,16 @@ func (w *world) Pokes() <-chan struct{} { return w.pokes }
 func (w *world) compute(*world) (keys, []model.Decision) {
 	w.computed++
 	return keys{carried: slices.Clone(w.want), announced: slices.Clone(w.want)}, w.decisions
+}
+
+func (w *world) explain(_ *world, keys []string) map[string]model.Decision {
+	found := map[string]model.Decision{}
+	for _, k := range keys {
+		if d, known := w.copied[k]; known {
+			found[k] = d
+		}
+	}
+	return found
 }
 
 func (w *world) ask(_ context.Context, _ *world, _ []string) (map[string]model.Decision, error) {
@@ -193,6 +204,7 @@ func (w *world) options() Options[*world, keys] {
 	o := Options[*world, keys]{
 		Source: w, Compute: w.compute,
 		Carriers: []Applier[keys]{w.carriers}, Announcers: []Announcer[keys]{w.announcer},
+		Explain:        w.explain,
 		Evidence:       w.ask,
 		Database:       func(*world) (string, string) { return w.known, w.database },
 		AcceptDatabase: w.accept,
