@@ -34,9 +34,11 @@ type scope struct {
 
 	// What was wanted lately, and when for the last time.
 	routers, ports, nats, balancers lately[ovsdb.UUID]
-	// By name: the ports of this node that may carry others, these and what they carry, and the networks behind
-	// gateways.
-	parents, names, networks lately[string]
+	// answered are the translations that a gateway here answers for.
+	answered lately[ovsdb.UUID]
+	// By name: the ports of this node that may carry others, these and what they carry, the ports whose floating IPs
+	// a gateway here answers for, and the networks behind gateways.
+	parents, names, translated, networks lately[string]
 }
 
 // self is how the database may call this node, and what is on it.
@@ -88,7 +90,30 @@ func (l lately[K]) forget(now time.Time) {
 func newScope(tables *nb.Tables, switchOf *owners) *scope {
 	return &scope{tables: tables, switchOf: switchOf,
 		routers: lately[ovsdb.UUID]{}, ports: lately[ovsdb.UUID]{}, nats: lately[ovsdb.UUID]{},
-		balancers: lately[ovsdb.UUID]{}, parents: lately[string]{}, names: lately[string]{}, networks: lately[string]{}}
+		balancers: lately[ovsdb.UUID]{}, parents: lately[string]{}, names: lately[string]{},
+		answered: lately[ovsdb.UUID]{}, translated: lately[string]{}, networks: lately[string]{}}
+}
+
+// changed tells whether a row changed on which the scope depends.
+func (s *scope) changed() bool {
+	t := s.tables
+	return len(changed(t.LogicalSwitchPort))+len(changed(t.LogicalSwitch))+len(changed(t.LogicalRouter))+
+		len(changed(t.LogicalRouterPort))+len(changed(t.NAT))+len(changed(t.LoadBalancer))+
+		len(changed(t.LoadBalancerGroup))+len(changed(t.HAChassisGroup))+len(changed(t.HAChassis))+
+		len(changed(t.GatewayChassis))+len(changed(t.NBGlobal)) > 0
+}
+
+func (s *scope) missing() []ovsdb.UUID { return missing(s.ports, s.tables.LogicalSwitchPort) }
+
+// missing lists the rows that were wanted lately and that the copy has not: they are gone, or fell out because they
+// went elsewhere and have not come back by their identity yet.
+func missing[R any](wanted lately[ovsdb.UUID], t *ovsdb.Table[R]) (ids []ovsdb.UUID) {
+	for id := range wanted {
+		if t.Get(id) == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // conditions returns what is to be copied, by what the copy says now. It must run while the tables do not change.
@@ -100,6 +125,8 @@ func (s *scope) conditions(me self, now time.Time) ovsdb.Conditions {
 	s.balancers.forget(now)
 	s.parents.forget(now)
 	s.names.forget(now)
+	s.translated.forget(now)
+	s.answered.forget(now)
 	s.networks.forget(now)
 
 	hosted := s.hostedPorts(me.chassis, now)
@@ -228,12 +255,29 @@ func (s *scope) networksBehind(hosted map[string]bool, now time.Time) []ovsdb.UU
 	return ports
 }
 
-// ofRouters takes note of what the hosted routers refer to.
+// ofRouters takes note of what the hosted routers refer to. The port of a floating IP that the gateway answers for may
+// be anywhere; it has a name and tags.
 func (s *scope) ofRouters(now time.Time) {
+	centralised := s.centralised()
 	for id := range s.routers {
 		if row := s.tables.LogicalRouter.Get(id); row != nil {
 			s.nats.add(now, row.NAT...)
+			for _, id := range row.NAT {
+				if nat := s.tables.NAT.Get(id); nat != nil && (centralised || !nat.ExternalMAC.Present) {
+					s.answered.add(now, id)
+				}
+			}
 			s.balancers.add(now, row.LoadBalancer...)
+			for _, id := range row.LoadBalancerGroup {
+				if group := s.tables.LoadBalancerGroup.Get(id); group != nil {
+					s.balancers.add(now, group.LoadBalancer...)
+				}
+			}
+		}
+	}
+	for id := range s.answered {
+		if row := s.tables.NAT.Get(id); row != nil && row.LogicalPort.Present {
+			s.translated.add(now, row.LogicalPort.Value)
 		}
 	}
 	for id, row := range s.tables.NAT.All() {
@@ -243,150 +287,11 @@ func (s *scope) ofRouters(now time.Time) {
 	}
 }
 
-func (s *scope) natConditions() []ovsdb.Condition {
-	list := rows(s.nats)
-	for name := range s.names {
-		list = append(list, ovsdb.Equal("logical_port", name))
+// centralised tells whether Neutron says that gateways answer for all floating IPs.
+func (s *scope) centralised() bool {
+	for _, row := range s.tables.NBGlobal.All() {
+		says, ok := row.ExternalIDs.Lookup("neutron:fip-distributed")
+		return ok && !isTrue(says)
 	}
-	return list
-}
-
-// portConditions are those on the ports. Rows by their identity are only those that nothing else asks for: a port that
-// went elsewhere. When it goes, it falls out of the copy first, and until the server has answered the copy is not
-// complete, so nobody sees it without.
-func (s *scope) portConditions(me self, behind []ovsdb.UUID) []ovsdb.Condition {
-	list := []ovsdb.Condition{ovsdb.Equal("type", string(ovn.PortLocalnet)), ovsdb.Equal("type", string(ovn.PortRouter)),
-		ovsdb.Equal("type", string(ovn.PortExternal))}
-	for _, name := range me.called() {
-		list = append(list, pair("options", "requested-chassis", name), pair("external_ids", "neutron:host_id", name),
-			pair("external_ids", "neutron:parent_hostname", name))
-	}
-	if len(s.parents) > maxListed { // every subport of the cloud
-		list = append(list, ovsdb.Condition{Column: "parent_name", Function: "!=", Value: ovsdb.Set{}})
-	} else {
-		for name := range s.parents {
-			list = append(list, ovsdb.Equal("parent_name", name))
-		}
-	}
-	more := append(s.goneConditions(me), s.balancerPorts()...)
-	if me.tenants {
-		more = append(more, s.tenantConditions(behind)...)
-	}
-	if len(more) > 2*maxListed {
-		return []ovsdb.Condition{{Column: "name", Function: "!=", Value: ""}} // every port of the cloud
-	}
-	return append(list, more...)
-}
-
-// goneConditions bring by their identity the ports that were here and are elsewhere, and by their name those that have
-// an interface here and whose rows do not name this node.
-func (s *scope) goneConditions(me self) []ovsdb.Condition {
-	called := map[string]bool{}
-	for _, name := range me.called() {
-		called[name] = true
-	}
-	gone, found := lately[ovsdb.UUID]{}, map[string]bool{}
-	for id, at := range s.ports {
-		row := s.tables.LogicalSwitchPort.Get(id)
-		switch {
-		case row != nil && isCalled(row, called):
-			found[row.Name] = true
-		case row == nil || !s.carried(row) && !me.interfaces[row.Name]:
-			gone[id] = at
-		}
-	}
-	list := rows(gone)
-	for name := range me.interfaces {
-		if !found[name] {
-			list = append(list, ovsdb.Equal("name", name))
-		}
-	}
-	return list
-}
-
-// balancerPorts bring the ports that hold the addresses of load balancers.
-func (s *scope) balancerPorts() []ovsdb.Condition {
-	var list []ovsdb.Condition
-	for name := range s.balancerPortNames() {
-		list = append(list, ovsdb.Equal("name", name))
-	}
-	return list
-}
-
-func (s *scope) balancerPortNames() map[string]bool {
-	names := map[string]bool{}
-	for id := range s.balancers {
-		if row := s.tables.LoadBalancer.Get(id); row != nil {
-			if name := row.ExternalIDs.Get("neutron:vip_port_id"); name != "" {
-				names[name] = true
-			}
-		}
-	}
-	return names
-}
-
-// tenantConditions bring the ports of networks behind gateways: by the network's name, which Neutron writes on each,
-// or, on switches that Neutron has not made, by what the switch refers to.
-func (s *scope) tenantConditions(behind []ovsdb.UUID) []ovsdb.Condition {
-	var list []ovsdb.Condition
-	for name := range s.networks {
-		list = append(list, pair("external_ids", "neutron:network_name", name))
-	}
-	for _, id := range behind {
-		if s.tables.LogicalSwitchPort.Get(id).ExternalIDs.Get("neutron:network_name") != "" {
-			continue
-		}
-		if row := s.tables.LogicalSwitch.Get(s.switchOf.of[id]); row != nil {
-			for _, port := range row.Ports {
-				list = append(list, ovsdb.IsRow(port))
-			}
-		}
-	}
-	return list
-}
-
-func pair(column, key, value string) ovsdb.Condition {
-	return ovsdb.Includes(column, map[string]string{key: value})
-}
-
-// switchConditions bring the networks of ports that matter here: behind are those that lead to hosted routers. Neutron
-// writes the switch's name on a port; where it has not, the switch is the one that refers to the port.
-func (s *scope) switchConditions(behind []ovsdb.UUID) []ovsdb.Condition {
-	ids, names, ports := lately[ovsdb.UUID]{}, map[string]bool{}, []ovsdb.Condition{}
-	add := func(id ovsdb.UUID, row *nb.LogicalSwitchPort) {
-		if name := row.ExternalIDs.Get("neutron:network_name"); name != "" {
-			names[name] = true
-		} else if owner, known := s.switchOf.of[id]; known {
-			ids[owner] = time.Time{}
-		} else {
-			ports = append(ports, ovsdb.Includes("ports", id))
-		}
-	}
-	vips := s.balancerPortNames()
-	for id, row := range s.tables.LogicalSwitchPort.All() {
-		_, local := s.ports[id]
-		if local || vips[row.Name] || row.Type == string(ovn.PortLocalnet) || row.Type == string(ovn.PortExternal) {
-			add(id, row)
-		}
-	}
-	for _, id := range behind {
-		add(id, s.tables.LogicalSwitchPort.Get(id))
-	}
-	list := append(rows(ids), ports...)
-	for name := range names {
-		list = append(list, ovsdb.Equal("name", name))
-	}
-	return list
-}
-
-// dhcpConditions bring what is answered on the provider networks of this node.
-func (s *scope) dhcpConditions(physnets []string) []ovsdb.Condition {
-	list := []ovsdb.Condition{}
-	for id, row := range s.tables.LogicalSwitchPort.All() {
-		network, neutron := strings.CutPrefix(s.switchOf.name(id), "neutron-")
-		if row.Type == string(ovn.PortLocalnet) && neutron && slices.Contains(physnets, row.Options.Get("network_name")) {
-			list = append(list, pair("external_ids", "neutron:network_id", network))
-		}
-	}
-	return list
+	return false
 }

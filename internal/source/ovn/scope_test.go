@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"ovnbgp/internal/client/ovsdb"
-	"ovnbgp/internal/client/ovsdb/nb"
 	"ovnbgp/internal/config"
 	"ovnbgp/internal/desired"
 	"ovnbgp/internal/fake/neutron"
@@ -25,10 +25,13 @@ func holds(t *testing.T, id string, row map[string]any, c ovsdb.Condition) bool 
 	t.Helper()
 	value := row[c.Column]
 	if c.Column == "_uuid" {
-		return c.Function == "==" && c.Value.(ovsdb.UUID).String() == id
+		return (c.Function == "==") == (c.Value.(ovsdb.UUID).String() == id)
 	}
 	switch c.Function {
 	case "==":
+		if want, ok := c.Value.(ovsdb.UUID); ok {
+			return slices.Equal(references(value), []string{want.String()})
+		}
 		text, _ := value.(string)
 		return text == c.Value.(string)
 	case "!=": // "" or nothing
@@ -79,14 +82,14 @@ func part(t *testing.T, all neutron.Rows, conditions ovsdb.Conditions) neutron.R
 
 // copying plays a scoped source against the steps of a scenario.
 type copying struct {
-	tables     *nb.Tables
+	tables     ovsdb.Tables
 	scope      *source.Scope
 	conditions ovsdb.Conditions
 }
 
-func newCopying() *copying {
-	c := &copying{tables: nb.New()}
-	c.scope = source.NewScope(c.tables)
+func newCopying(southbound bool) *copying {
+	c := &copying{}
+	c.scope, c.tables = source.NewScope(southbound)
 	_, c.conditions = c.scope.Review(ovn.Local{}, false, time.Time{})
 	return c
 }
@@ -138,58 +141,73 @@ func nodeOf(name string, ports []*ovn.LogicalSwitchPort) ovn.Local {
 // that starts there, and one that has followed, slowly or in haste. And of what it announced in the step before, each
 // address has a row that says what became of it, if there is one.
 func TestScopeIsEnough(t *testing.T) {
-	scenarios, err := neutron.Scenarios()
-	if err != nil {
-		t.Fatal(err)
+	for name, from := range map[string]struct {
+		scenarios func() ([]neutron.Scenario, error)
+		atLeast   int
+	}{"Northbound": {neutron.Scenarios, 1000}, "Southbound": {neutron.Southbound, 700}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			scenarios, err := from.scenarios()
+			if err != nil {
+				t.Fatal(err)
+			}
+			compared := 0
+			for _, scenario := range scenarios {
+				for _, node := range []string{"compute1", "compute2", "gw1", "gw2"} {
+					for _, tenants := range []bool{false, true} {
+						compared += enough(t, scenario, node, name == "Southbound", tenants)
+					}
+				}
+			}
+			if compared < from.atLeast {
+				t.Errorf("only %d comparisons", compared)
+			}
+		})
 	}
-	settings := config.Node{VRF: "bgp-vrf", VRFTable: 10, NIC: "bgp-nic", AS: 64999, ExposeTenantNetworks: true,
+}
+
+func enough(t *testing.T, scenario neutron.Scenario, node string, southbound, tenants bool) (compared int) {
+	settings := config.Node{VRF: "bgp-vrf", VRFTable: 10, NIC: "bgp-nic", AS: 64999, ExposeTenantNetworks: tenants,
 		TenantMethod: config.TenantHost}
-	compared := 0
-	for _, scenario := range scenarios {
-		for _, name := range []string{"compute1", "compute2", "gw1", "gw2"} {
-			now := time.Unix(1, 0)
-			hasty, slow := newCopying(), newCopying()
-			var before []netip.Prefix
-			for _, step := range scenario.Steps {
-				rows, err := step.Rows()
-				if err != nil {
-					t.Fatal(err)
-				}
-				whole, err := step.Snapshot()
-				if err != nil {
-					t.Fatal(err)
-				}
-				whole.Local = nodeOf(name, whole.Ports)
-				now = now.Add(time.Second)
-				started := newCopying().settle(t, rows, whole.Local, true, now)
-				followed := hasty.settle(t, rows, whole.Local, true, now)
-				later := now.Add(time.Duration(compared) * 3 * source.Linger)
-				much := slow.settle(t, rows, whole.Local, true, later)
-				want := stateOf(whole, settings)
-				what := step.Name + " on " + name
-				for how, scoped := range map[string]ovn.Snapshot{"started": started, "followed": followed, "slow": much} {
-					if diff := cmp.Diff(want, stateOf(scoped, settings), cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
-						cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
-						t.Errorf("%s, %s (-whole +scoped):\n%s", what, how, diff)
-					}
-				}
-				says, all := desired.Whys(desired.Input{OVN: followed}, settings, before...), desired.Whys(desired.Input{OVN: whole}, settings, before...)
-				for _, a := range before {
-					if says[a].Verdict != all[a].Verdict || says[a].Evidence != all[a].Evidence {
-						t.Errorf("%s: %s was announced here; the database says %+v, the copy %+v", what, a, all[a], says[a])
-					}
-				}
-				before = nil
-				for _, a := range want.Announcements {
-					before = append(before, a.Prefix)
-				}
-				compared++
+	now := time.Unix(1, 0)
+	hasty, slow := newCopying(southbound), newCopying(southbound)
+	var before []netip.Prefix
+	for _, step := range scenario.Steps {
+		rows, err := step.Rows()
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, err := step.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole.Local = nodeOf(node, whole.Ports)
+		now = now.Add(time.Second)
+		started := newCopying(southbound).settle(t, rows, whole.Local, tenants, now)
+		followed := hasty.settle(t, rows, whole.Local, tenants, now)
+		later := now.Add(time.Duration(compared) * 3 * source.Linger)
+		much := slow.settle(t, rows, whole.Local, tenants, later)
+		want := stateOf(whole, settings)
+		what := fmt.Sprintf("%s on %s, tenants %t", step.Name, node, tenants)
+		for how, scoped := range map[string]ovn.Snapshot{"started": started, "followed": followed, "slow": much} {
+			if diff := cmp.Diff(want, stateOf(scoped, settings), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
+				t.Errorf("%s, %s (-whole +scoped):\n%s", what, how, diff)
 			}
 		}
+		says := desired.Whys(desired.Input{OVN: followed}, settings, before...)
+		all := desired.Whys(desired.Input{OVN: whole}, settings, before...)
+		for _, a := range before {
+			if says[a].Verdict != all[a].Verdict || says[a].Evidence != all[a].Evidence {
+				t.Errorf("%s: %s was announced here; the database says %+v, the copy %+v", what, a, all[a], says[a])
+			}
+		}
+		before = nil
+		for _, a := range want.Announcements {
+			before = append(before, a.Prefix)
+		}
+		compared++
 	}
-	if compared < 500 {
-		t.Errorf("only %d comparisons", compared)
-	}
+	return compared
 }
 
 func stateOf(snapshot ovn.Snapshot, c config.Node) model.Node {

@@ -1,27 +1,51 @@
 package ovn
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"reflect"
-	"sync"
+	"slices"
 	"time"
 
 	"ovnbgp/internal/client/ovsdb"
-	"ovnbgp/internal/client/ovsdb/nb"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/ovn"
 )
 
-// scoped keeps a client's conditions to what a scope asks for, and a snapshot of the last time they agreed.
+const (
+	// hold is for how long a snapshot stays while what the next needs is on its way. A node on which ports come and go
+	// all the time always waits for something.
+	hold = 5 * time.Second
+	// steps is how many answers it takes, at most, until all is there that is needed by what there was before the first:
+	// what one brings, the next request asks more for (a port, what it carries, the translations of that).
+	steps = 6
+	// unanswered is after how long without an answer a request is trouble.
+	unanswered = 30 * time.Second
+)
+
+// selector says which rows of a central database a node copies.
+type selector interface {
+	// conditions returns what is to be copied, by what the copy says. It must run while the tables do not change.
+	// Each time the copy has what was asked for, it may ask for more; when it asks for what is there, the copy is
+	// complete.
+	conditions(me self, now time.Time) ovsdb.Conditions
+	// changed tells whether a row changed on which the conditions depend.
+	changed() bool
+	// missing lists the rows of ports that are asked for by their identity and that the copy has not.
+	missing() []ovsdb.UUID
+}
+
+// scoped keeps a client's conditions to what a selector asks for, and a snapshot of the last time they agreed.
 //
 // What falls out of the copy because it went elsewhere, and what belongs to a gateway that came, is asked for by the
 // next conditions. Until the copy has it, the snapshot before stays: none is ever without a row that makes an address
-// look gone.
+// look gone. Where there is always something to wait for, it stays no longer than hold and steps say: then there is a
+// new one, in which a port that fell out is as it was before until the database has said what became of it.
 type scoped struct {
-	client *ovsdb.Client
-	scope  *scope
-	tables *nb.Tables
+	client   *ovsdb.Client
+	selector selector
+	database string // for people
 
 	me       self
 	reviewed time.Time
@@ -29,60 +53,124 @@ type scoped struct {
 	number   uint64           // of the conditions asked for
 	agreed   uint64           // of those that the copy agreed with at the last review
 	complete bool             // these are the same
+	// requests are those that were not answered yet, oldest first.
+	requests []request
+	gone     []ovsdb.UUID          // ports that were wanted and that the copy had not at the last review
+	missing  map[ovsdb.UUID]uint64 // these, and by which number they were asked for
+
+	hold, unanswered time.Duration
 
 	connects uint64        // the connection that released is of
 	current  uint64        // the connection reviewed last
 	released *ovn.Snapshot // nil before the copy was complete
+	waiting  time.Time     // since when there is something to wait for; zero while there is not
+	answers  int           // that came since
+	fresh    bool          // the last release gave a new one
 }
 
-func newScoped(client *ovsdb.Client, tables *nb.Tables, rows *Northbound) *scoped {
-	s := &scoped{client: client, tables: tables, scope: newScope(tables, rows.switchOf)}
+// request is a change of conditions that the server was asked for.
+type request struct {
+	number uint64
+	at     time.Time
+}
+
+func newScoped(client *ovsdb.Client, selector selector, database string, hold, unanswered time.Duration) *scoped {
+	s := &scoped{client: client, selector: selector, database: database, hold: hold, unanswered: unanswered,
+		missing: map[ovsdb.UUID]uint64{}}
 	// Before the node's names are known: what is copied for every node. It can be written.
-	s.number, _ = client.SetConditions(s.scope.conditions(self{}, time.Time{}))
+	s.number, _ = client.SetConditions(selector.conditions(self{}, time.Time{}))
 	return s
 }
 
-// review takes note of what the copy says to be needed. It must run within ovsdb.Client.Read, behind Northbound.Update.
+// review takes note of what the copy says to be needed. It must run within ovsdb.Client.Read, behind reader.Update.
 func (s *scoped) review(status ovsdb.Status, me self, now time.Time) {
+	if status.Connects != s.current {
+		s.waiting = time.Time{} // anew
+	}
+	if status.Conditions != s.agreed {
+		s.answers++
+	}
 	s.current, s.agreed = status.Connects, status.Conditions
-	if s.changed() || !reflect.DeepEqual(me, s.me) || now.Sub(s.reviewed) >= linger {
-		s.wanted = s.scope.conditions(me, now)
+	if s.selector.changed() || !reflect.DeepEqual(me, s.me) || now.Sub(s.reviewed) >= linger {
+		s.wanted = s.selector.conditions(me, now)
 		s.me, s.reviewed = me, now
 	}
+	s.gone = s.selector.missing()
 }
 
 // ask asks for what the last review wants, and finds out whether the copy it has seen had all that. It must not run
 // within ovsdb.Client.Read.
-func (s *scoped) ask() error {
+func (s *scoped) ask(now time.Time) error {
 	if s.wanted != nil {
 		number, err := s.client.SetConditions(s.wanted)
 		if err != nil {
-			return fmt.Errorf("what to copy of the Northbound database: %w", err)
+			return fmt.Errorf("what to copy of the %s database: %w", s.database, err)
+		}
+		if number != s.number {
+			s.requests = append(s.requests, request{number, now})
 		}
 		s.number, s.wanted = number, nil
 	}
+	s.requests = slices.DeleteFunc(s.requests, func(r request) bool { return r.number <= s.agreed })
 	s.complete = s.agreed == s.number
+	before := s.missing
+	s.missing = map[ovsdb.UUID]uint64{}
+	for _, id := range s.gone {
+		if number, asked := before[id]; asked {
+			s.missing[id] = number
+		} else {
+			s.missing[id] = s.number
+		}
+	}
 	return nil
 }
 
-// changed tells whether a row changed on which the scope depends.
-func (s *scoped) changed() bool {
-	t := s.tables
-	return len(changed(t.LogicalSwitchPort))+len(changed(t.LogicalSwitch))+len(changed(t.LogicalRouter))+
-		len(changed(t.LogicalRouterPort))+len(changed(t.NAT))+len(changed(t.LoadBalancer))+
-		len(changed(t.HAChassisGroup))+len(changed(t.HAChassis))+len(changed(t.GatewayChassis)) > 0
-}
-
-// release returns the snapshot if it is complete, else the last one that was.
-func (s *scoped) release(snapshot ovn.Snapshot) (ovn.Snapshot, error) {
+// release returns the snapshot if it is complete, else the last one that was, or after a while what is nearest to it.
+func (s *scoped) release(snapshot ovn.Snapshot, now time.Time) (ovn.Snapshot, error) {
+	s.fresh = true
 	if s.complete {
-		s.released, s.connects = &snapshot, s.current
+		s.released, s.connects, s.waiting = &snapshot, s.current, time.Time{}
+		return snapshot, nil
+	}
+	if len(s.requests) > 0 && now.Sub(s.requests[0].at) >= s.unanswered {
+		return ovn.Snapshot{}, fmt.Errorf("%w: within %s the %s database has not answered a request for the rows that "+
+			"concern this node", model.ErrNotInSync, s.unanswered, s.database)
+	}
+	if s.waiting.IsZero() {
+		s.waiting, s.answers = now, 0
+	}
+	if now.Sub(s.waiting) >= s.hold && s.answers >= steps {
+		snapshot.Ports = s.withMissing(snapshot.Ports)
+		s.released, s.connects, s.waiting, s.answers = &snapshot, s.current, now, 0
+		return snapshot, nil
 	}
 	if s.released == nil || s.connects != s.current {
-		return ovn.Snapshot{}, fmt.Errorf("%w: what concerns this node is still being read from the Northbound database",
-			model.ErrNotInSync)
+		return ovn.Snapshot{}, fmt.Errorf("%w: what concerns this node is still being read from the %s database",
+			model.ErrNotInSync, s.database)
 	}
+	s.fresh = false
 	return *s.released, nil
+}
+
+// withMissing adds the ports that fell out of the copy and that the database has not answered for, as they were.
+func (s *scoped) withMissing(ports []*ovn.LogicalSwitchPort) []*ovn.LogicalSwitchPort {
+	if s.released == nil {
+		return ports
+	}
+	asked := map[string]bool{}
+	for id, number := range s.missing {
+		if number > s.agreed {
+			asked[id.String()] = true
+		}
+	}
+	all := slices.Clone(ports)
+	for _, port := range s.released.Ports {
+		if asked[port.UUID] {
+			all = append(all, port)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *ovn.LogicalSwitchPort) int { return cmp.Compare(a.Name, b.Name) })
+	return all
 }
 
 // advance lets the scope follow what came, and returns whether there may be something new to see.
@@ -93,7 +181,15 @@ func (s *Source) advance(ctx context.Context) bool {
 	_, err := s.Snapshot(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return err != nil || s.central.scoped.complete
+	return err != nil || s.central.scoped.fresh
+}
+
+// waits lets the scope follow the time, and returns whether a snapshot that stayed need not stay any longer.
+func (s *Source) waits(ctx context.Context) bool {
+	s.mu.Lock()
+	waited := s.central != nil && !s.central.scoped.complete
+	s.mu.Unlock()
+	return s.advance(ctx) && waited
 }
 
 // ExposeTenants says whether the ports of networks behind gateways are wanted in scoped snapshots.
@@ -105,69 +201,4 @@ func (s *Source) ExposeTenants(wanted bool) {
 	if changed {
 		s.poke()
 	}
-}
-
-// wholeAge is for how long a read of the whole database answers the questions that follow.
-const wholeAge = 5 * time.Second
-
-// whole is the last read of a whole database.
-type whole struct {
-	mu       sync.Mutex // held while reading: who asks meanwhile gets the same answer
-	snapshot *ovn.Snapshot
-	began    time.Time
-}
-
-// Whole reads the Northbound database as a whole, once, for questions about addresses that a scoped snapshot does not
-// have; what was read within the last five seconds, and not before since, is good enough.
-func (s *Source) Whole(ctx context.Context, since time.Time) (ovn.Snapshot, error) {
-	if !s.scopes {
-		return s.Snapshot(ctx)
-	}
-	s.whole.mu.Lock()
-	defer s.whole.mu.Unlock()
-	if last := s.whole.snapshot; last != nil && time.Since(s.whole.began) < wholeAge && !s.whole.began.Before(since) {
-		return *last, nil
-	}
-	began := time.Now()
-	snapshot, err := s.readWhole(ctx)
-	if err != nil {
-		return ovn.Snapshot{}, fmt.Errorf("%w: %w", model.ErrNotInSync, err)
-	}
-	s.whole.snapshot, s.whole.began = &snapshot, began
-	time.AfterFunc(wholeAge, func() { s.forgetWhole(began) })
-	return snapshot, nil
-}
-
-// forgetWhole lets the memory go.
-func (s *Source) forgetWhole(began time.Time) {
-	s.whole.mu.Lock()
-	defer s.whole.mu.Unlock()
-	if s.whole.began.Equal(began) {
-		s.whole.snapshot = nil
-	}
-}
-
-func (s *Source) readWhole(ctx context.Context) (ovn.Snapshot, error) {
-	s.mu.Lock()
-	err := s.readLocal()
-	local, central, noCentral, labels := s.local, s.central, s.noCentral, s.labels
-	s.mu.Unlock()
-	if err != nil {
-		return ovn.Snapshot{}, err
-	}
-	if central == nil {
-		return ovn.Snapshot{}, noCentral
-	}
-	tables, rows := s.kind.read()
-	status, err := ovsdb.ReadOnce(ctx, central.options, tables)
-	if err != nil {
-		return ovn.Snapshot{}, err
-	}
-	rows.SelectLabels(labels)
-	snapshot := rows.Update(status.ClusterID, status.Absent)
-	if !rows.Initialized() {
-		return ovn.Snapshot{}, fmt.Errorf("the %s database is not initialised: it has no row in %s", s.kind.name, s.kind.global)
-	}
-	snapshot.Local = local
-	return snapshot, nil
 }

@@ -29,7 +29,7 @@ type Options struct {
 	Northbound ovsdb.Options
 	// Southbound, where it is set, is read instead; external_ids:ovn-remote names its endpoints.
 	Southbound *ovsdb.Options
-	// Scoped copies what this node needs of the Northbound database, in place of all of it; Whole then reads the rest.
+	// Scoped copies what this node needs of the central database, in place of all of it; Whole then reads the rest.
 	Scoped bool
 	// Host is what this node is called where the switch does not say.
 	Host string
@@ -40,6 +40,7 @@ type reader interface {
 	Update(cluster ovsdb.UUID, absent []string) ovn.Snapshot
 	Initialized() bool
 	SelectLabels(keys []string)
+	selector() selector
 }
 
 // kind is what there is to know of the central database that is read.
@@ -66,8 +67,10 @@ type Source struct {
 	kind    kind
 	address ovsdb.Options // of the central database
 	scopes  bool          // only what this node needs is copied
-	host    string        // see Options
-	pokes   chan struct{}
+	// hold and unanswered bound how long a scoped snapshot stays.
+	hold, unanswered time.Duration
+	host             string // see Options
+	pokes            chan struct{}
 
 	switchClient *ovsdb.Client
 	switchTables *vswitch.Tables
@@ -106,8 +109,7 @@ func New(o Options) *Source {
 	tables := vswitch.New()
 	return &Source{
 		kind: kind, address: address, pokes: make(chan struct{}, 1),
-		// The Southbound database is copied as a whole.
-		scopes: o.Scoped && o.Southbound == nil, host: o.Host,
+		scopes: o.Scoped, host: o.Host, hold: hold, unanswered: unanswered,
 		switchClient: ovsdb.New(o.Switch, tables), switchTables: tables,
 		noCentral: errors.New("the local switch has not been read yet"),
 	}
@@ -163,7 +165,7 @@ func (s *Source) Snapshot(context.Context) (ovn.Snapshot, error) {
 		}
 	})
 	if err == nil && s.central.scoped != nil {
-		err = s.central.scoped.ask()
+		err = s.central.scoped.ask(time.Now())
 	}
 	if err == nil && !initialized {
 		err = fmt.Errorf("the %s database is not initialised: it has no row in %s", s.kind.name, s.kind.global)
@@ -172,7 +174,7 @@ func (s *Source) Snapshot(context.Context) (ovn.Snapshot, error) {
 		return ovn.Snapshot{}, fmt.Errorf("%w: %w", model.ErrNotInSync, err)
 	}
 	if s.central.scoped != nil {
-		return s.central.scoped.release(snapshot)
+		return s.central.scoped.release(snapshot, time.Now())
 	}
 	return snapshot, nil
 }
@@ -217,7 +219,7 @@ func (s *Source) follow(ctx context.Context) error {
 	if len(s.address.Endpoints) > 0 {
 		s.connect(ctx, s.address.Endpoints)
 	}
-	review := time.NewTicker(linger)
+	review := time.NewTicker(min(s.hold, linger))
 	defer review.Stop()
 	for {
 		var pokes <-chan struct{}
@@ -228,8 +230,10 @@ func (s *Source) follow(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-pokes:
-		case <-review.C:
-			s.advance(ctx) // time alone may narrow the scope
+		case <-review.C: // time alone may narrow the scope, or end a wait
+			if s.scopes && s.waits(ctx) {
+				s.poke()
+			}
 			continue
 		case <-s.switchClient.Pokes():
 			if len(s.address.Endpoints) == 0 {
@@ -274,8 +278,8 @@ func (s *Source) connect(ctx context.Context, endpoints []string) {
 	tables, rows := s.kind.read()
 	ctx, stop := context.WithCancel(ctx)
 	c := &central{client: ovsdb.New(o, tables), rows: rows, options: o, stop: stop, stopped: make(chan struct{})}
-	if rows, ok := rows.(*Northbound); ok && s.scopes {
-		c.scoped = newScoped(c.client, rows.tables, rows)
+	if s.scopes {
+		c.scoped = newScoped(c.client, rows.selector(), s.kind.name, s.hold, s.unanswered)
 	}
 	go func() {
 		defer close(c.stopped)

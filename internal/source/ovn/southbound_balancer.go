@@ -57,13 +57,7 @@ func (s *Southbound) balancer(id ovsdb.UUID, ports map[string]*ovn.LogicalSwitch
 // attached lists the switches and routers that a load balancer works on. A server that tells of no routers leaves
 // those that are attached to its switches.
 func (s *Southbound) attached(row *sb.LoadBalancer, r routing) (switches, routers []string) {
-	datapaths := slices.Clone(row.Datapaths)
-	for _, ref := range []ovsdb.Optional[ovsdb.UUID]{row.DatapathGroup, row.LSDatapathGroup, row.LRDatapathGroup} {
-		if group := s.tables.LogicalDPGroup.Get(ref.Value); ref.Present && group != nil {
-			datapaths = append(datapaths, group.Datapaths...)
-		}
-	}
-	for _, datapath := range datapaths {
+	for _, datapath := range s.datapathsOf(row) {
 		switch ls, lr := s.datapath(datapath); {
 		case ls != "":
 			switches = append(switches, ls)
@@ -79,6 +73,17 @@ func (s *Southbound) attached(row *sb.LoadBalancer, r routing) (switches, router
 	slices.Sort(switches)
 	slices.Sort(routers)
 	return slices.Compact(switches), slices.Compact(routers)
+}
+
+// datapathsOf lists the datapaths that a load balancer is attached to, by itself and by groups.
+func (s *Southbound) datapathsOf(row *sb.LoadBalancer) []ovsdb.UUID {
+	datapaths := slices.Clone(row.Datapaths)
+	for _, ref := range []ovsdb.Optional[ovsdb.UUID]{row.DatapathGroup, row.LSDatapathGroup, row.LRDatapathGroup} {
+		if group := s.tables.LogicalDPGroup.Get(ref.Value); ref.Present && group != nil {
+			datapaths = append(datapaths, group.Datapaths...)
+		}
+	}
+	return datapaths
 }
 
 // routing is what is to be known of routers to place load balancers.

@@ -1,0 +1,262 @@
+package ovn
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"ovnbgp/internal/client/ovsdb"
+	"ovnbgp/internal/client/ovsdb/sb"
+	"ovnbgp/internal/ovn"
+)
+
+// southboundScope is scope for the Southbound database: what this chassis has bound, and what belongs to the routers
+// whose gateway it has.
+//
+// Of Port_Binding the ports of routers and of provider networks are copied whole, as they are of the Northbound
+// database, and so are the virtual and the external ones, whose chassis comes and goes. Datapath_Binding is copied
+// whole because ports of routers refer to nearly all of it. Of Logical_DP_Group one could ask for the groups that have
+// a router; those would be the great ones, at a comparison of each member with each router.
+type southboundScope struct {
+	tables *sb.Tables
+	rows   *Southbound
+
+	// What was wanted lately, and when for the last time: ports by their row, routers and networks behind gateways
+	// by their datapath.
+	ports, routers, networks, balancers lately[ovsdb.UUID]
+	translated                          lately[netip.Addr] // floating IPs that a gateway here answers for
+}
+
+func newSouthboundScope(rows *Southbound) *southboundScope {
+	return &southboundScope{tables: rows.tables, rows: rows, ports: lately[ovsdb.UUID]{}, routers: lately[ovsdb.UUID]{},
+		networks: lately[ovsdb.UUID]{}, balancers: lately[ovsdb.UUID]{},
+		translated: lately[netip.Addr]{}}
+}
+
+// wholeTypes are the kinds of Port_Binding that every node copies.
+func wholeTypes() []string {
+	return []string{"patch", "l3gateway", "chassisredirect", "localnet", "virtual", "external"}
+}
+
+func (s *southboundScope) conditions(me self, now time.Time) ovsdb.Conditions {
+	for _, l := range []lately[ovsdb.UUID]{s.ports, s.routers, s.networks, s.balancers} {
+		l.forget(now)
+	}
+	s.translated.forget(now)
+	own := s.chassis(me.chassis)
+	s.localPorts(me, own, now)
+	s.hostedRouters(me.chassis, own, now)
+	s.ofGateways(now)
+	attached := s.attached(now)
+	return ovsdb.Conditions{
+		"Port_Binding":  s.portConditions(me, own),
+		"Load_Balancer": s.balancerConditions(attached),
+	}
+}
+
+func (s *southboundScope) changed() bool {
+	t := s.tables
+	return len(changed(t.PortBinding))+len(changed(t.DatapathBinding))+len(changed(t.Chassis))+
+		len(changed(t.LoadBalancer))+len(changed(t.LogicalDPGroup))+len(changed(t.HAChassisGroup))+
+		len(changed(t.HAChassis)) > 0
+}
+
+func (s *southboundScope) missing() []ovsdb.UUID { return missing(s.ports, s.tables.PortBinding) }
+
+// chassis returns the row that stands for this node: more than one, or none, only while they change.
+func (s *southboundScope) chassis(name string) set {
+	own := set{}
+	for id, row := range s.tables.Chassis.All() {
+		if name != "" && row.Name == name {
+			own.add(id)
+		}
+	}
+	return own
+}
+
+func isOwn(row *sb.PortBinding, own set) bool {
+	return row.Chassis.Present && own.has(row.Chassis.Value)
+}
+
+// localPorts takes note of the ports that this chassis has bound, or whose interface is here.
+func (s *southboundScope) localPorts(me self, own set, now time.Time) {
+	for id, row := range s.tables.PortBinding.All() {
+		if isOwn(row, own) || me.interfaces[row.LogicalPort] || s.hasCarrier(row, me) {
+			s.ports.add(now, id)
+		}
+	}
+}
+
+// hasCarrier tells whether a port that is bound nowhere would be carried by an interface of this node. That it is
+// down then is doubtful for as long as it lasts.
+func (s *southboundScope) hasCarrier(row *sb.PortBinding, me self) bool {
+	if row.Chassis.Present {
+		return false
+	}
+	return row.ParentPort.Present && me.interfaces[row.ParentPort.Value] ||
+		slices.ContainsFunc(fields(row.Options.Get("virtual-parents")), func(p string) bool { return me.interfaces[p] })
+}
+
+// hostedRouters finds the routers that have a gateway here, or one that is nobody's now and may come here, and their
+// networks. A provider network is not behind a gateway, but before it.
+func (s *southboundScope) hostedRouters(chassis string, own set, now time.Time) {
+	provider := set{}
+	for _, row := range s.tables.PortBinding.All() {
+		switch row.Type {
+		case string(ovn.PortLocalnet):
+			provider.add(row.Datapath)
+		case "chassisredirect", "l3gateway":
+			if isOwn(row, own) || !row.Chassis.Present && s.mayHost(row, chassis) {
+				s.routers.add(now, row.Datapath)
+			}
+		}
+	}
+	for _, on := range s.switches() {
+		if !provider.has(on) {
+			s.networks.add(now, on)
+		}
+	}
+}
+
+// switches returns the switches that have a port of a hosted router.
+func (s *southboundScope) switches() (datapaths []ovsdb.UUID) {
+	hosted := map[string]bool{}
+	for id := range s.rows.routerSide {
+		if row := s.tables.PortBinding.Get(id); row != nil {
+			if _, ok := s.routers[row.Datapath]; ok {
+				hosted[row.LogicalPort] = true
+			}
+		}
+	}
+	for id, port := range s.rows.routerPeers {
+		if row := s.tables.PortBinding.Get(id); row != nil && hosted[port.RouterPort] {
+			datapaths = append(datapaths, row.Datapath)
+		}
+	}
+	return datapaths
+}
+
+// mayHost tells whether a chassis is one of those that take turns in hosting a gateway.
+func (s *southboundScope) mayHost(row *sb.PortBinding, chassis string) bool {
+	group := s.rows.groups.byRow[row.HAChassisGroup.Value]
+	return row.HAChassisGroup.Present && group != nil && chassis != "" &&
+		slices.ContainsFunc(group.Chassis, func(c ovn.HAChassis) bool { return c.Name == chassis })
+}
+
+// ofGateways takes note of the floating IPs that the hosted gateways answer for. Their ports may be anywhere, and have a
+// note of them; they have a name and tags.
+func (s *southboundScope) ofGateways(now time.Time) {
+	hosted := map[string]bool{}
+	for id := range s.routers {
+		if _, name := s.rows.datapath(id); name != "" {
+			hosted[name] = true
+		}
+	}
+	for _, t := range s.rows.nats.byRow {
+		for _, nat := range t.nats {
+			if nat.Type == ovn.DNATAndSNAT && nat.ExternalMAC == "" && hosted[nat.Router] {
+				s.translated.add(now, nat.ExternalIP)
+			}
+		}
+	}
+}
+
+// attached returns the hosted routers and all switches that have a port of theirs, and takes note of the load balancers
+// there.
+func (s *southboundScope) attached(now time.Time) set {
+	datapaths := set{}
+	for id := range s.routers {
+		datapaths.add(id)
+	}
+	for _, id := range s.switches() {
+		datapaths.add(id)
+	}
+	for id, row := range s.tables.LoadBalancer.All() {
+		if slices.ContainsFunc(s.rows.datapathsOf(row), datapaths.has) {
+			s.balancers.add(now, id)
+		}
+	}
+	return datapaths
+}
+
+// balancerConditions bring the load balancers on datapaths: by themselves, or by the groups that these are in.
+func (s *southboundScope) balancerConditions(datapaths set) []ovsdb.Condition {
+	list := rows(s.balancers)
+	for id := range datapaths {
+		list = append(list, ovsdb.Includes("datapaths", id))
+	}
+	for id, row := range s.tables.LogicalDPGroup.All() {
+		if slices.ContainsFunc(row.Datapaths, datapaths.has) {
+			list = append(list, ovsdb.Equal("datapath_group", id), ovsdb.Equal("ls_datapath_group", id),
+				ovsdb.Equal("lr_datapath_group", id))
+		}
+	}
+	if len(list) > 4*maxListed {
+		return []ovsdb.Condition{{Column: "_uuid", Function: "!=", Value: ovsdb.UUID{}}} // all
+	}
+	return list
+}
+
+// portConditions are those on Port_Binding. Rows by their identity are only those that nothing else asks for: a port
+// that another chassis has bound since.
+func (s *southboundScope) portConditions(me self, own set) []ovsdb.Condition {
+	var list []ovsdb.Condition
+	for _, name := range wholeTypes() {
+		list = append(list, ovsdb.Equal("type", name))
+	}
+	for id := range own {
+		list = append(list, ovsdb.Equal("chassis", id), ovsdb.Equal("requested_chassis", id))
+	}
+	more := append(s.unboundConditions(me, own), s.balancerPorts()...)
+	if me.tenants || len(s.translated) > maxListed { // these are in the same networks
+		for id := range s.networks {
+			more = append(more, ovsdb.Equal("datapath", id))
+		}
+	} else {
+		for ip := range s.translated {
+			more = append(more, pair("external_ids", "neutron:port_fip", ip.String()))
+		}
+	}
+	if len(list)+len(more) > 3*maxListed {
+		return []ovsdb.Condition{{Column: "logical_port", Function: "!=", Value: ""}} // every port of the cloud
+	}
+	return append(list, more...)
+}
+
+// unboundConditions bring by their identity the ports that were here and are elsewhere, and by their name, with what
+// they carry, those that have an interface here and that this chassis has not bound.
+func (s *southboundScope) unboundConditions(me self, own set) []ovsdb.Condition {
+	gone, found := lately[ovsdb.UUID]{}, map[string]bool{}
+	for id, at := range s.ports {
+		row := s.tables.PortBinding.Get(id)
+		switch {
+		case row != nil && isOwn(row, own):
+			found[row.LogicalPort] = true
+		case row == nil || !slices.Contains(wholeTypes(), row.Type) && !me.interfaces[row.LogicalPort]:
+			gone[id] = at
+		}
+	}
+	list := rows(gone)
+	for name := range me.interfaces {
+		if !found[name] {
+			list = append(list, ovsdb.Equal("logical_port", name), ovsdb.Equal("parent_port", name))
+		}
+	}
+	return list
+}
+
+// balancerPorts bring the ports that hold the addresses of load balancers, by the name that Octavia's provider gives
+// them.
+func (s *southboundScope) balancerPorts() []ovsdb.Condition {
+	names := map[string]bool{}
+	for id := range s.balancers {
+		if row := s.tables.LoadBalancer.Get(id); row != nil && row.Name != "" {
+			names[vipPortPrefix+row.Name] = true
+		}
+	}
+	var list []ovsdb.Condition
+	for name := range names {
+		list = append(list, pair("external_ids", "neutron:port_name", name))
+	}
+	return list
+}
