@@ -205,9 +205,66 @@ func enough(t *testing.T, scenario neutron.Scenario, node string, southbound, te
 		for _, a := range want.Announcements {
 			before = append(before, a.Prefix)
 		}
+		// All that is here goes elsewhere at once, and comes back with the next step.
+		rows, whole = emptied(t, step, node), converted(t, step, emptied(t, step, node))
+		whole.Local = nodeOf(node, whole.Ports)
+		followed = hasty.settle(t, rows, whole.Local, tenants, now)
+		says = desired.Whys(desired.Input{OVN: followed}, settings, before...)
+		all = desired.Whys(desired.Input{OVN: whole}, settings, before...)
+		for _, a := range before {
+			if says[a].Verdict != all[a].Verdict || says[a].Evidence != all[a].Evidence {
+				t.Errorf("%s, all moved: %s was announced here; the database says %+v, the copy %+v", what, a, all[a], says[a])
+			}
+		}
 		compared++
 	}
 	return compared
+}
+
+// emptied returns a step in which a node's ports and gateways are another's.
+func emptied(t *testing.T, step neutron.Step, node string) neutron.Rows {
+	t.Helper()
+	rows, err := step.Rows()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const heir = "compute9"
+	for table, columns := range map[string][]string{"Logical_Switch_Port": {"options", "external_ids"},
+		"Logical_Router_Port": {"status"}} {
+		for _, row := range rows[table] {
+			for _, column := range columns {
+				pairs, _ := row[column].([2]any)
+				list, _ := pairs[1].([][2]any)
+				for i := range list {
+					if list[i][1] == node {
+						list[i][1] = heir
+					}
+				}
+			}
+		}
+	}
+	const other = "00000000-0000-4000-8000-000000000009"
+	for id, row := range rows["Chassis"] {
+		if row["name"] != node {
+			continue
+		}
+		rows["Chassis"][other] = map[string]any{"name": heir}
+		for _, port := range rows["Port_Binding"] {
+			if slices.Equal(references(port["chassis"]), []string{id}) {
+				port["chassis"] = [2]any{"uuid", other}
+			}
+		}
+	}
+	return rows
+}
+
+func converted(t *testing.T, step neutron.Step, rows neutron.Rows) ovn.Snapshot {
+	t.Helper()
+	tables, reader := step.Reader()
+	if err := rows.Load(tables); err != nil {
+		t.Fatal(err)
+	}
+	return reader.Update(ovsdb.UUID{}, nil)
 }
 
 func stateOf(snapshot ovn.Snapshot, c config.Node) model.Node {

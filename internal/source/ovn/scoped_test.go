@@ -113,6 +113,59 @@ func rowOf(t *testing.T, server *ovsdbtest.Server, table, name string) (id ovsdb
 	return id
 }
 
+// What belongs to a router whose gateway may be here comes with it: translations with the ports that the gateway answers
+// for, load balancers attached by themselves and by a group, the ports of their addresses on whatever network. Ports
+// of chassis groups are on every node.
+func TestScopedGateway(t *testing.T) {
+	central := newNorthbound(t, "r")
+	port := func(name, kind string, more ovsdb.Columns) ovsdb.Operation {
+		row := ovsdb.Columns{"name": name, "type": kind}
+		for k, v := range more {
+			row[k] = v
+		}
+		return ovsdb.Insert("Logical_Switch_Port", name, row)
+	}
+	var rows []ovsdb.Operation
+	for i, chassis := range []string{"c1", "c2"} {
+		n := fmt.Sprint(i + 1)
+		vip := func(name string) ovsdb.Columns {
+			return ovsdb.Columns{"name": name + n, "external_ids": map[string]string{"neutron:vip_port_id": "vip_" + name + n}}
+		}
+		rows = append(rows,
+			ovsdb.Insert("Gateway_Chassis", "gc"+n, ovsdb.Columns{"name": "gc" + n, "chassis_name": chassis, "priority": 1}),
+			ovsdb.Insert("Logical_Router_Port", "lrp"+n, ovsdb.Columns{"name": "lrp" + n, "mac": "fa:16:3e:00:00:01",
+				"networks": "203.0.113.9/24", "gateway_chassis": ovsdb.Named("gc" + n)}),
+			ovsdb.Insert("NAT", "nat"+n, ovsdb.Columns{"type": "dnat_and_snat", "external_ip": "203.0.113.1" + n,
+				"logical_ip": "10.0.0.1", "logical_port": "vm" + n}),
+			ovsdb.Insert("Load_Balancer", "lb"+n, vip("lb")), ovsdb.Insert("Load_Balancer", "inGroup"+n, vip("inGroup")),
+			ovsdb.Insert("Load_Balancer_Group", "group"+n, ovsdb.Columns{"name": "group" + n,
+				"load_balancer": ovsdb.Named("inGroup" + n)}),
+			ovsdb.Insert("Logical_Router", "", ovsdb.Columns{"name": "r" + n, "ports": ovsdb.Named("lrp" + n),
+				"nat": ovsdb.Named("nat" + n), "load_balancer": ovsdb.Named("lb" + n),
+				"load_balancer_group": ovsdb.Named("group" + n)}),
+			port("vm"+n, "", nil), port("vip_lb"+n, "", nil), port("vip_inGroup"+n, "", nil),
+			port("external"+n, "external", ovsdb.Columns{"external_ids": map[string]string{"neutron:host_id": "h9"}}),
+			ovsdb.Insert("Logical_Switch", "", ovsdb.Columns{"name": "s" + n, "ports": ovsdb.Set{ovsdb.Named("vm" + n),
+				ovsdb.Named("vip_lb" + n), ovsdb.Named("vip_inGroup" + n), ovsdb.Named("external" + n)}}))
+	}
+	central.Transact(t, rows...)
+	local := newSwitch(t, map[string]string{"system-id": "c1", "hostname": "h1"})
+	s := run(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Scoped: true,
+		Northbound: ovsdb.Options{Endpoints: []string{central.Endpoint()}}})
+	x := until(t, s, "a snapshot", good)
+	diff(t, "held", []string{"203.0.113.11", "external1", "external2", "switch s1", "switch s2", "vip_inGroup1", "vip_lb1", "vm1"}, held(x))
+	var balancers []string
+	for _, lb := range x.Balancers {
+		balancers = append(balancers, lb.Name)
+	}
+	diff(t, "load balancers", []string{"inGroup1", "lb1"}, balancers)
+	// One that joins the group comes.
+	central.Transact(t, ovsdb.Insert("Load_Balancer", "late", ovsdb.Columns{"name": "late"}),
+		ovsdb.Mutate("Load_Balancer_Group", []ovsdb.Condition{ovsdb.Equal("name", "group1")},
+			ovsdb.Mutation{Column: "load_balancer", Mutator: "insert", Value: ovsdb.Named("late")}))
+	until(t, s, "the late one", func(x ovn.Snapshot, err error) bool { return err == nil && len(x.Balancers) == 3 })
+}
+
 // The rows a node holds follow what is local, not the cloud.
 func TestScopedRows(t *testing.T) {
 	central := newNorthbound(t, "r")

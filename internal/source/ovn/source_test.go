@@ -23,7 +23,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // run runs a source until the test ends.
 func run(t testing.TB, o source.Options) *source.Source {
 	t.Helper()
+	return runWith(t, o, func(*source.Source) {})
+}
+
+// runWith is run of a source that is changed before.
+func runWith(t testing.TB, o source.Options, change func(*source.Source)) *source.Source {
+	t.Helper()
 	s := source.New(o)
+	change(s)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- s.Run(ctx) }()
