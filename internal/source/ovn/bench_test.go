@@ -1,7 +1,6 @@
 package ovn_test
 
 import (
-	"runtime"
 	"testing"
 	"time"
 
@@ -31,23 +30,4 @@ func BenchmarkOneChange(b *testing.B) {
 		taken += time.Since(start)
 	}
 	b.ReportMetric(float64(taken.Microseconds())/float64(b.N), "us/snapshot")
-}
-
-// benchmarkRows prints what a source holds of a cloud of 50,000 ports, of which 500 are local.
-func benchmarkRows(b *testing.B, scoped bool) {
-	central := newNorthbound(b, "r")
-	central.Fill(b, 50_000)
-	local := newSwitch(b, map[string]string{"system-id": "c1", "hostname": "compute1"})
-	var before, after runtime.MemStats
-	for b.Loop() {
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		s := run(b, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Scoped: scoped,
-			Northbound: ovsdb.Options{Endpoints: []string{central.Endpoint()}}})
-		until(b, s, "a snapshot", good)
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		b.ReportMetric(float64(s.Status()[1].Rows), "rows")
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/1e6, "MB-heap")
-	}
 }

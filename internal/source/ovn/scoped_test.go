@@ -183,9 +183,3 @@ func TestScopedRows(t *testing.T) {
 		t.Errorf("%d rows are held for 25 ports and their 10 networks: %v", rows, held(x))
 	}
 }
-
-func BenchmarkScoped(b *testing.B) {
-	for _, scoped := range []bool{false, true} {
-		b.Run(fmt.Sprintf("scoped %t", scoped), func(b *testing.B) { benchmarkRows(b, scoped) })
-	}
-}

@@ -1,0 +1,97 @@
+package ovn_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"ovnbgp/internal/client/ovsdb"
+	"ovnbgp/internal/client/ovsdb/ovsdbtest"
+	"ovnbgp/internal/config"
+	"ovnbgp/internal/desired"
+	"ovnbgp/internal/ovn"
+	source "ovnbgp/internal/source/ovn"
+)
+
+// gateways adds routers whose gateways may be on c1, each with translations that the gateway answers for.
+func gateways(t testing.TB, central *ovsdbtest.Server, routers, each int) {
+	t.Helper()
+	for r := range routers {
+		n := fmt.Sprint(r)
+		rows := []ovsdb.Operation{
+			ovsdb.Insert("Gateway_Chassis", "gc", ovsdb.Columns{"name": "gc" + n, "chassis_name": "c1", "priority": 1}),
+			ovsdb.Insert("Logical_Router_Port", "lrp", ovsdb.Columns{"name": "lrp" + n, "mac": "fa:16:3e:00:00:01",
+				"networks": fmt.Sprintf("203.0.%d.9/24", r%250), "gateway_chassis": ovsdb.Named("gc")}),
+		}
+		var nats ovsdb.Set
+		for i := range each {
+			name := fmt.Sprintf("nat%d", i)
+			nats = append(nats, ovsdb.Named(name))
+			rows = append(rows, ovsdb.Insert("NAT", name, ovsdb.Columns{"type": "dnat_and_snat",
+				"external_ip": fmt.Sprintf("198.%d.%d.1", r, i), "logical_ip": fmt.Sprintf("10.0.%d.1", i)}))
+		}
+		rows = append(rows, ovsdb.Insert("Logical_Router", "", ovsdb.Columns{"name": "gw" + n, "ports": ovsdb.Named("lrp"),
+			"nat": nats}))
+		central.Transact(t, rows...)
+	}
+}
+
+// bigNode is a node with a hundredth of a cloud's ports, and routers with gateways here that have translations.
+func bigNode(t testing.TB, ports, routers, each int) source.Options {
+	t.Helper()
+	central := newNorthbound(t, "r")
+	central.Fill(t, ports)
+	gateways(t, central, routers, each)
+	local := newSwitch(t, map[string]string{"system-id": "c1", "hostname": "compute1"})
+	return source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Scoped: true,
+		Northbound: ovsdb.Options{Endpoints: []string{central.Endpoint()}}}
+}
+
+// Twice the cloud are no more rows but for the ports here; a router brings its own.
+func TestScopedRowsFollowWhatIsLocal(t *testing.T) {
+	count := func(ports, routers, each int) int {
+		s := run(t, bigNode(t, ports, routers, each))
+		local := ports / 100
+		until(t, s, "all that is local", func(x ovn.Snapshot, err error) bool {
+			return err == nil && len(x.Ports) == local && len(x.NATs) == routers*each
+		})
+		return s.Status()[1].Rows - local - ports/250 // each network has a port here
+	}
+	small, large, more := count(2500, 10, 5), count(5000, 10, 5), count(2500, 20, 5)
+	if small != large {
+		t.Errorf("%d rows beside local ports and their networks, %d in a cloud twice as large", small, large)
+	}
+	if per := (more - small) / 10; per != 3+5 {
+		t.Errorf("%d rows for a router with its port, its place and five translations", per)
+	}
+}
+
+// BenchmarkScale prints what issue 4 asks for at 1,000 local addresses, 200 routers with gateways here and 50,000
+// ports in the cloud: run it with -benchtime 1x.
+func BenchmarkScale(b *testing.B) {
+	const ports, routers, each = 50_000, 200, 3
+	o := bigNode(b, ports, routers, each)
+	settings := config.Node{VRF: "bgp-vrf", VRFTable: 10, NIC: "bgp-nic", AS: 64999}
+	for _, scoped := range []bool{false, true} {
+		b.Run(fmt.Sprintf("scoped %t", scoped), func(b *testing.B) {
+			o.Scoped = scoped
+			for b.Loop() {
+				var before, after runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				began := time.Now()
+				s := run(b, o)
+				x := until(b, s, "a snapshot", func(x ovn.Snapshot, err error) bool { return err == nil && len(x.NATs) == routers*each })
+				b.ReportMetric(time.Since(began).Seconds(), "s/load")
+				runtime.GC()
+				runtime.ReadMemStats(&after)
+				b.ReportMetric(float64(s.Status()[1].Rows), "rows")
+				b.ReportMetric((float64(after.HeapAlloc)-float64(before.HeapAlloc))/1e6, "MB-heap")
+				began = time.Now()
+				desired.Node(desired.Input{OVN: x}, settings)
+				b.ReportMetric(float64(time.Since(began).Microseconds())/1e3, "ms/compute")
+			}
+		})
+	}
+}
