@@ -32,7 +32,7 @@ type selector interface {
 	conditions(me self, now time.Time) ovsdb.Conditions
 	// changed tells whether a row changed on which the conditions depend.
 	changed() bool
-	// missing lists the rows of ports that are asked for by their identity and that the copy has not.
+	// missing lists the rows of ports that were wanted lately and that the copy has not.
 	missing() []ovsdb.UUID
 }
 

@@ -24,13 +24,14 @@ type southboundScope struct {
 	// What was wanted lately, and when for the last time: ports by their row, routers and networks behind gateways
 	// by their datapath.
 	ports, routers, networks, balancers lately[ovsdb.UUID]
+	names                               lately[string]     // of these ports: northd makes a row anew to change some columns
 	translated                          lately[netip.Addr] // floating IPs that a gateway here answers for
 }
 
 func newSouthboundScope(rows *Southbound) *southboundScope {
 	return &southboundScope{tables: rows.tables, rows: rows, ports: lately[ovsdb.UUID]{}, routers: lately[ovsdb.UUID]{},
 		networks: lately[ovsdb.UUID]{}, balancers: lately[ovsdb.UUID]{},
-		translated: lately[netip.Addr]{}}
+		names: lately[string]{}, translated: lately[netip.Addr]{}}
 }
 
 // wholeTypes are the kinds of Port_Binding that every node copies.
@@ -42,6 +43,7 @@ func (s *southboundScope) conditions(me self, now time.Time) ovsdb.Conditions {
 	for _, l := range []lately[ovsdb.UUID]{s.ports, s.routers, s.networks, s.balancers} {
 		l.forget(now)
 	}
+	s.names.forget(now)
 	s.translated.forget(now)
 	own := s.chassis(me.chassis)
 	s.localPorts(me, own, now)
@@ -83,6 +85,7 @@ func (s *southboundScope) localPorts(me self, own set, now time.Time) {
 	for id, row := range s.tables.PortBinding.All() {
 		if isOwn(row, own) || me.interfaces[row.LogicalPort] || s.hasCarrier(row, me) {
 			s.ports.add(now, id)
+			s.names.add(now, row.LogicalPort)
 		}
 	}
 }
@@ -197,8 +200,8 @@ func (s *southboundScope) balancerConditions(datapaths set) []ovsdb.Condition {
 	return list
 }
 
-// portConditions are those on Port_Binding. Rows by their identity are only those that nothing else asks for: a port
-// that another chassis has bound since.
+// portConditions are those on Port_Binding. By their name are asked for only those that nothing else brings: a port that
+// another chassis has bound since.
 func (s *southboundScope) portConditions(me self, own set) []ovsdb.Condition {
 	var list []ovsdb.Condition
 	for _, name := range wholeTypes() {
@@ -223,22 +226,22 @@ func (s *southboundScope) portConditions(me self, own set) []ovsdb.Condition {
 	return append(list, more...)
 }
 
-// unboundConditions bring by their identity the ports that were here and are elsewhere, and by their name, with what
-// they carry, those that have an interface here and that this chassis has not bound.
+// unboundConditions bring by their name the ports that were here and are elsewhere, and, with what they carry, those that
+// have an interface here and that this chassis has not bound.
 func (s *southboundScope) unboundConditions(me self, own set) []ovsdb.Condition {
-	gone, found := lately[ovsdb.UUID]{}, map[string]bool{}
-	for id, at := range s.ports {
-		row := s.tables.PortBinding.Get(id)
-		switch {
-		case row != nil && isOwn(row, own):
-			found[row.LogicalPort] = true
-		case row == nil || !slices.Contains(wholeTypes(), row.Type) && !me.interfaces[row.LogicalPort]:
-			gone[id] = at
+	bound, whole := map[string]bool{}, map[string]bool{}
+	for _, row := range s.tables.PortBinding.All() {
+		bound[row.LogicalPort] = isOwn(row, own)
+		whole[row.LogicalPort] = slices.Contains(wholeTypes(), row.Type)
+	}
+	var list []ovsdb.Condition
+	for name := range s.names {
+		if !bound[name] && !whole[name] && !me.interfaces[name] {
+			list = append(list, ovsdb.Equal("logical_port", name))
 		}
 	}
-	list := rows(gone)
 	for name := range me.interfaces {
-		if !found[name] {
+		if !bound[name] {
 			list = append(list, ovsdb.Equal("logical_port", name), ovsdb.Equal("parent_port", name))
 		}
 	}
