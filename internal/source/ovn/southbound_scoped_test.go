@@ -60,6 +60,8 @@ func newSouthbound(t *testing.T) *ovsdbtest.Server {
 	b.add("p2", "ext", "", "c2", nil)
 	b.add("port-1", "ext", "", "", nil) // has an interface on this node's switch
 	b.add("child", "ext", "", "", ovsdb.Columns{"parent_port": "port-1"})
+	b.add("external", "ext", "external", "c2", nil)
+	b.add("virtual", "ext", "virtual", "", nil)
 	b.add("vm1", "ten_r1", "", "c2", nil)
 	b.add("vm2", "ten_r2", "", "c2", nil)
 	b.add("vip1", "ten_r2", "", "", ovsdb.Columns{"external_ids": map[string]string{"neutron:port_name": "ovn-lb-vip-lb1"}})
@@ -94,11 +96,11 @@ func TestScopedSouthbound(t *testing.T) {
 	local := newSwitch(t, map[string]string{"system-id": "c1", "hostname": "h1", "ovn-remote": central.Endpoint()})
 	s := run(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Scoped: true,
 		Southbound: &ovsdb.Options{}})
-	mine := []string{"child", "localnet", "p1", "port-1", "vip1", "lb1", "old1"}
+	mine := []string{"child", "external", "localnet", "p1", "port-1", "vip1", "virtual", "lb1", "old1"}
 	diff(t, "first", mine, other(until(t, s, "a snapshot", good)))
 	s.ExposeTenants(true)
 	until(t, s, "the tenants' port", func(x ovn.Snapshot, err error) bool {
-		return err == nil && slices.Equal(other(x), []string{"child", "localnet", "p1", "port-1", "vip1", "vm1", "lb1", "old1"})
+		return err == nil && slices.Equal(other(x), []string{"child", "external", "localnet", "p1", "port-1", "vip1", "virtual", "vm1", "lb1", "old1"})
 	})
 	s.ExposeTenants(false)
 	until(t, s, "no tenants' port", func(x ovn.Snapshot, err error) bool { return err == nil && slices.Equal(other(x), mine) })
@@ -128,11 +130,11 @@ func TestScopedSouthbound(t *testing.T) {
 	c1 := rowOf(t, central, "Chassis", "c1")
 	central.Transact(t, ovsdb.Update("Port_Binding", []ovsdb.Condition{ovsdb.Equal("logical_port", "cr-lrp-g-r2")},
 		ovsdb.Columns{"chassis": c1}))
-	all := []string{"child", "localnet", "p1", "port-1", "vip1", "vip2", "lb1", "lb2", "old1", "old2"}
+	all := []string{"child", "external", "localnet", "p1", "port-1", "vip1", "vip2", "virtual", "lb1", "lb2", "old1", "old2"}
 	until(t, s, "the other gateway", func(x ovn.Snapshot, err error) bool { return err == nil && slices.Equal(other(x), all) })
 
 	whole, err := s.Whole(t.Context(), time.Now())
-	everything := []string{"child", "localnet", "p1", "p2", "port-1", "vip1", "vip2", "vm1", "vm2", "lb1", "lb2", "old1", "old2"}
+	everything := []string{"child", "external", "localnet", "p1", "p2", "port-1", "vip1", "vip2", "virtual", "vm1", "vm2", "lb1", "lb2", "old1", "old2"}
 	if err != nil || !slices.Equal(other(whole), everything) || whole.Local.SystemID != "c1" {
 		t.Errorf("whole: %v, %v", other(whole), err)
 	}
