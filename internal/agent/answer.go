@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"ovnbgp/internal/desired"
 	"ovnbgp/internal/explain"
@@ -46,6 +47,9 @@ func (a *Agent) Snapshot(ctx context.Context) (json.RawMessage, error) {
 	return json.Marshal(input.Input)
 }
 
+// explainLimit is how long the whole of a central database may take to be read for one question.
+const explainLimit = time.Minute
+
 // Explain says why an address is, or is not, announced here.
 func (a *Agent) Explain(ctx context.Context, address string) (explain.Answer, error) {
 	addr, err := netip.ParseAddr(address)
@@ -53,6 +57,8 @@ func (a *Agent) Explain(ctx context.Context, address string) (explain.Answer, er
 		return explain.Answer{}, fmt.Errorf("%q is not an IP address", address)
 	}
 	addr = addr.Unmap() // "::ffff:203.0.113.9" is how some tools write an IPv4 address
+	ctx, cancel := context.WithTimeout(ctx, explainLimit)
+	defer cancel()
 	input, err := a.node.source.Snapshot(ctx)
 	if err != nil {
 		return explain.Answer{}, fmt.Errorf("what OVN says cannot be told now: %w", err)
@@ -63,7 +69,7 @@ func (a *Agent) Explain(ctx context.Context, address string) (explain.Answer, er
 		return explain.Answer{}, err
 	}
 	if input.OVN, err = a.node.knowing(ctx, input, addr); err != nil {
-		return explain.Answer{}, fmt.Errorf("the rest of the Northbound database cannot be read now: %w", err)
+		return explain.Answer{}, fmt.Errorf("the rest of the central database cannot be read now: %w", err)
 	}
 	return explain.Address(input.Input, input.Config, addr, outcome), nil
 }

@@ -6,14 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"ovnbgp/internal/config"
 	"ovnbgp/internal/desired"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/ovn"
 )
-
-// exposesTenants tells whether the ports of tenant networks matter to decisions.
-func exposesTenants(c config.Node) bool { return c.ExposeTenantNetworks || c.ExposeGUAOnly }
 
 // own says what this node has of the database on keys.
 func own(in roundInput, keys []string) map[string]model.Decision {

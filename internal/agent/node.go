@@ -85,7 +85,9 @@ func (n *node) connectOVN(s config.Settings, log *slog.Logger) (*sourceovn.Sourc
 		return nil, fmt.Errorf("name of this host: %w", err)
 	}
 	o := sourceovn.Options{
-		Scoped: true, Host: name,
+		// Not of the Southbound database: an ovsdb-server 3.5 fell over conditions on it, and a node must not be able
+		// to end the cloud's database.
+		Scoped: !s.Node.Driver.Southbound(), Host: name,
 		Switch:     ovsdb.Options{Endpoints: local, OnWrite: count(&n.writes.ovs), Logger: log},
 		Northbound: central(s.Northbound, log),
 	}
@@ -94,7 +96,7 @@ func (n *node) connectOVN(s config.Settings, log *slog.Logger) (*sourceovn.Sourc
 		o.Southbound = &southbound
 	}
 	source := sourceovn.New(o)
-	source.ExposeTenants(exposesTenants(s.Node))
+	source.ExposeTenants(s.Node.ExposesTenants())
 	return source, nil
 }
 

@@ -37,7 +37,7 @@ func (a *Agent) reload() {
 	}
 	a.reloads.accepted(time.Now())
 	log.Info("configuration read")
-	a.node.ovn.ExposeTenants(exposesTenants(result.Settings.Node))
+	a.node.ovn.ExposeTenants(result.Settings.Node.ExposesTenants())
 	a.node.source.reconfigure(result.Settings.Node)
 }
 

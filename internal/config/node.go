@@ -60,3 +60,6 @@ const (
 	TenantHost   TenantMethod = "host"
 	TenantSubnet TenantMethod = "subnet"
 )
+
+// ExposesTenants tells whether anything of tenant networks may be announced by itself.
+func (n *Node) ExposesTenants() bool { return n.ExposeTenantNetworks || n.ExposeGUAOnly }

@@ -72,7 +72,7 @@ func isReserved(a netip.Addr) bool {
 }
 
 func rowOf(table, uuid, kind, name string) string {
-	return table + " " + uuid + " (" + strings.TrimSpace(kind+" "+name) + ")"
+	return table + " " + uuid + " (" + strings.TrimSpace(kind+" "+printable(name)) + ")"
 }
 
 // realRow names the table that a row, as rowOf names it, is really in.

@@ -101,11 +101,11 @@ func (v *view) unbalanced(nat *ovn.NAT) *model.Decision {
 // member that counted is gone.
 func unserved(lb *ovn.LoadBalancer) *model.Decision {
 	if lb.Disabled {
-		return suppressed("load-balancer-disabled", fmt.Sprintf("load balancer %s is disabled", lb.Name),
+		return suppressed("load-balancer-disabled", fmt.Sprintf("load balancer %s is disabled", printable(lb.Name)),
 			"enable the load balancer")
 	}
 	return suppressed("no-member", fmt.Sprintf("load balancer %s does not serve the address: it has no member there, "+
-		"or none that is online", lb.Name), "add a listener, a pool and a member, and look at the health monitor")
+		"or none that is online", printable(lb.Name)), "add a listener, a pool and a member, and look at the health monitor")
 }
 
 // unattached is the decision about a row that no router has, or not the one that counts.
@@ -120,9 +120,9 @@ func (v *view) unattached(lb *ovn.LoadBalancer, router string) *model.Decision {
 
 func balancerName(lb *ovn.LoadBalancer) string {
 	if isForwarding(lb) {
-		return "port forwarding " + lb.Name
+		return "port forwarding " + printable(lb.Name)
 	}
-	return "load balancer " + lb.Name
+	return "load balancer " + printable(lb.Name)
 }
 
 func isForwarding(lb *ovn.LoadBalancer) bool { return strings.HasPrefix(lb.Name, portForwarding) }
@@ -210,9 +210,9 @@ func (v *view) balancer(lb *ovn.LoadBalancer, a netip.Addr) finding {
 // balancerWhy is one for all ports of a range, of which each has a row.
 func balancerWhy(lb *ovn.LoadBalancer) string {
 	if !isForwarding(lb) {
-		return strings.TrimSpace("load balancer " + lb.Name + " " + lb.Protocol)
+		return strings.TrimSpace("load balancer " + printable(lb.Name) + " " + lb.Protocol)
 	}
-	name := lb.Name
+	name := printable(lb.Name)
 	if i := strings.LastIndexByte(name, '-'); i >= 0 && strings.Trim(name[i+1:], "0123456789") == "" {
 		name = name[:i]
 	}

@@ -56,7 +56,7 @@ type exposure struct {
 }
 
 // exposesTenants tells whether anything of tenant networks may be announced.
-func (v *view) exposesTenants() bool { return v.c.ExposeTenantNetworks || v.c.ExposeGUAOnly }
+func (v *view) exposesTenants() bool { return v.c.ExposesTenants() }
 
 // announcesSubnets tells whether subnets are announced instead of what is in them.
 func (v *view) announcesSubnets() bool { return v.c.TenantMethod == config.TenantSubnet }

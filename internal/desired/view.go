@@ -131,7 +131,7 @@ func (v *view) indexRows() {
 // networkName is what a person would call the logical switch.
 func (v *view) networkName(ls string) string {
 	if row := v.switches[ls]; row != nil && row.NetworkName != "" {
-		return row.NetworkName
+		return printable(row.NetworkName)
 	}
 	return ls
 }
@@ -156,7 +156,7 @@ func printable(text string) string {
 // routerName is what a person would call the router.
 func (v *view) routerName(router string) string {
 	if row := v.routers[router]; row != nil && row.RouterName != "" {
-		return row.RouterName
+		return printable(row.RouterName)
 	}
 	return router
 }

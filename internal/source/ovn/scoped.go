@@ -63,6 +63,7 @@ type scoped struct {
 	connects uint64        // the connection that released is of
 	current  uint64        // the connection reviewed last
 	released *ovn.Snapshot // nil before the copy was complete
+	labels   []string      // those that released has
 	waiting  time.Time     // since when there is something to wait for; zero while there is not
 	answers  int           // that came since
 	fresh    bool          // the last release gave a new one
@@ -126,10 +127,14 @@ func (s *scoped) ask(now time.Time) error {
 }
 
 // release returns the snapshot if it is complete, else the last one that was, or after a while what is nearest to it.
-func (s *scoped) release(snapshot ovn.Snapshot, now time.Time) (ovn.Snapshot, error) {
+//
+// One that was kept has the labels that were selected when it was made. With others selected it is none: a policy that
+// selects by a key must not be asked about rows without it.
+func (s *scoped) release(snapshot ovn.Snapshot, labels []string, now time.Time) (ovn.Snapshot, error) {
 	s.fresh = true
 	if s.complete {
-		s.released, s.connects, s.waiting = &snapshot, s.current, time.Time{}
+		s.keep(snapshot, labels)
+		s.waiting = time.Time{}
 		return snapshot, nil
 	}
 	if len(s.requests) > 0 && now.Sub(s.requests[0].at) >= s.unanswered {
@@ -141,15 +146,21 @@ func (s *scoped) release(snapshot ovn.Snapshot, now time.Time) (ovn.Snapshot, er
 	}
 	if now.Sub(s.waiting) >= s.hold && s.answers >= steps {
 		snapshot.Ports = s.withMissing(snapshot.Ports)
-		s.released, s.connects, s.waiting, s.answers = &snapshot, s.current, now, 0
+		s.keep(snapshot, labels)
+		s.waiting, s.answers = now, 0
 		return snapshot, nil
 	}
-	if s.released == nil || s.connects != s.current {
+	if s.released == nil || s.connects != s.current || !slices.Equal(s.labels, labels) {
 		return ovn.Snapshot{}, fmt.Errorf("%w: what concerns this node is still being read from the %s database",
 			model.ErrNotInSync, s.database)
 	}
 	s.fresh = false
 	return *s.released, nil
+}
+
+// keep is for as long as the copy is not complete.
+func (s *scoped) keep(snapshot ovn.Snapshot, labels []string) {
+	s.released, s.labels, s.connects = &snapshot, labels, s.current
 }
 
 // withMissing adds the ports that fell out of the copy and that the database has not answered for, as they were.

@@ -109,6 +109,7 @@ func New(o Options) *Source {
 	tables := vswitch.New()
 	return &Source{
 		kind: kind, address: address, pokes: make(chan struct{}, 1),
+		whole:  whole{turn: make(chan struct{}, 1)},
 		scopes: o.Scoped, host: o.Host, hold: hold, unanswered: unanswered,
 		switchClient: ovsdb.New(o.Switch, tables), switchTables: tables,
 		noCentral: errors.New("the local switch has not been read yet"),
@@ -174,7 +175,7 @@ func (s *Source) Snapshot(context.Context) (ovn.Snapshot, error) {
 		return ovn.Snapshot{}, fmt.Errorf("%w: %w", model.ErrNotInSync, err)
 	}
 	if s.central.scoped != nil {
-		return s.central.scoped.release(snapshot, time.Now())
+		return s.central.scoped.release(snapshot, s.labels, time.Now())
 	}
 	return snapshot, nil
 }
