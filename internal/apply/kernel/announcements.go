@@ -165,12 +165,22 @@ func (a *Announcements) withdrawal(have told, wanted map[string]model.Announceme
 			}
 			for id, r := range before.subnets {
 				if _, there := after.subnets[id]; !there {
-					errs = append(errs, a.k.RouteReplace(r))
+					errs = append(errs, a.restore(r))
 				}
 			}
 			return errors.Join(errs...)
 		}
 	}
+}
+
+// restore puts back a subnet's route. One that the old agent left leads by a gateway that was an address of the device:
+// the kernel no longer knows it, and the prefix is announced as well without.
+func (a *Announcements) restore(r netlink.Route) error {
+	err := a.k.RouteReplace(r)
+	if err == nil || r.Protocol == model.Protocol {
+		return err
+	}
+	return a.k.RouteReplace(a.route(model.Announcement{Prefix: r.Dst}, r.LinkIndex))
 }
 
 // Cleanup lists the deletes of all announcements: those on the configured device, and those on any device that our

@@ -51,11 +51,26 @@ func (a *Announcements) subnetText(p netip.Prefix, gateway netip.Addr) string {
 	return model.Route{Table: a.vrf.Table, Prefix: p, Device: a.vrf.Device, Gateway: gateway}.String()
 }
 
+// withdrawSubnet deletes what announces a subnet when the step runs: the withdrawal of the last address may have put
+// another route in the place of the one that was planned for.
+func (a *Announcements) withdrawSubnet(id string, planned netlink.Route) func(context.Context) error {
+	return func(ctx context.Context) error {
+		now, err := a.read(ctx)
+		if err != nil {
+			return err
+		}
+		if r, there := now.subnets[id]; there {
+			return a.k.RouteDel(r)
+		}
+		return a.k.RouteDel(planned)
+	}
+}
+
 func (a *Announcements) planSubnets(s *steps, have told, wanted map[string]model.Announcement) {
 	for d := range plan.Diff(wanted, have.subnets) {
 		if d.Want == nil {
 			s.add(plan.Delete, a.subnetText(d.Have.Dst, d.Have.Gateway), unwanted, []string{model.Key(a.vrf.Name, d.Have.Dst)},
-				func(context.Context) error { return a.k.RouteDel(*d.Have) })
+				a.withdrawSubnet(d.Key, *d.Have))
 			continue
 		}
 		w, why, serves := *d.Want, strings.Join(d.Want.Whys, "; "), []string{d.Want.Key()}

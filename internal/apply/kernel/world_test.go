@@ -232,11 +232,12 @@ func oldAgent(t *testing.T, k world) {
 		k.ProxyAdd(netlink.Neighbor{LinkIndex: br.Index, IP: netip.MustParseAddr("2001:db8:1::")}))
 }
 
-// oldSubnets leaves what the old agent leaves for G17.
+// oldSubnets leaves what the old agent leaves for G17. Its route is not onlink: the kernel would refuse that, because the
+// gateway is an address of bgp-nic, and finds it reachable all the same.
 func oldSubnets(t *testing.T, k world) {
 	oldAgent(t, k)
 	must(t, k.RouteAdd(netlink.Route{Table: 10, Dst: netip.MustParsePrefix("10.7.0.0/24"), LinkIndex: link(t, k, "bgp-nic").Index,
-		Gateway: netip.MustParseAddr("203.0.113.2"), Type: netlink.TypeUnicast, Protocol: netlink.ProtoBoot, OnLink: true}))
+		Gateway: netip.MustParseAddr("203.0.113.2"), Type: netlink.TypeUnicast, Protocol: netlink.ProtoBoot}))
 }
 
 // oldAgent4 leaves on the devices what the old agent's release 4.0 leaves for G3: it numbers bridges otherwise, and gives
