@@ -105,14 +105,6 @@ func central(d config.Database, log *slog.Logger) ovsdb.Options {
 		TLS: &ovsdb.TLS{Key: d.TLS.Key, Cert: d.TLS.Certificate, CA: d.TLS.CA}}
 }
 
-// knownKey is the key in the switch's external_ids that keeps which database was accepted; source/ovn reads it.
-func knownKey(c config.Node) string {
-	if c.Driver.Southbound() {
-		return model.KnownSouthboundKey
-	}
-	return model.KnownNorthboundKey
-}
-
 // run keeps the connections until the context ends.
 func (n *node) run(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
@@ -139,7 +131,7 @@ func (n *node) newLoop(s config.Settings, version string, log *slog.Logger,
 		Evidence:       n.evidence,
 		Database:       func(in roundInput) (string, string) { return in.OVN.Local.KnownDatabase, in.OVN.Database },
 		DatabaseName:   n.ovn.Database(),
-		AcceptDatabase: n.acceptDatabase(knownKey(s.Node)),
+		AcceptDatabase: n.acceptDatabase(n.ovn.KnownKey()),
 		Count:          countObjects,
 		Writes:         n.writes.bySubsystem,
 		Version:        version,

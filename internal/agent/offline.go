@@ -96,7 +96,7 @@ func (n *node) waitInSync(ctx context.Context, progress func(string)) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("the databases could not be read: %w; see that they run and that ovsdb_connection and "+
-				"ovn_nb_connection name them", err)
+				"ovn_nb_connection (ovn_sb_connection, by the driver) name them", err)
 		case <-quiet.C:
 			if progress != nil {
 				progress(fmt.Sprintf("waiting for the databases, for %s at most: %v", patience, err))

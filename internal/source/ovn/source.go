@@ -122,6 +122,9 @@ func (s *Source) Switch() *ovsdb.Client { return s.switchClient }
 // Database returns the name of the central database that is read: "OVN_Northbound" or "OVN_Southbound".
 func (s *Source) Database() string { return s.kind.schema }
 
+// KnownKey is the key in the switch's external_ids that keeps which central database was accepted.
+func (s *Source) KnownKey() string { return s.kind.knownKey }
+
 // Status returns how the connections are: the switch's, then the central database's where it is known.
 func (s *Source) Status() []ovsdb.Status {
 	list := []ovsdb.Status{s.switchClient.Status()}
