@@ -48,6 +48,7 @@ type Node struct {
 	Proxies   []Proxy
 	Flows     []Flow
 	Leak      Leak
+	BGP       BGP
 
 	Announcements []Announcement
 }
@@ -194,8 +195,22 @@ type Announcement struct {
 	// Gateway is whom the peers are told to send to, where that is not this node. The VRF's device then bears a route by
 	// way of it, which the BGP daemon takes the next hop from.
 	Gateway netip.Addr
+	Kinds   []Kind   // what it is the address of, sorted
 	Whys    []string // every reason it is wanted for
 }
+
+// Kind is what an announced prefix belongs to. Attributes are chosen by it.
+type Kind string
+
+// Kinds of announcements.
+const (
+	KindPort       Kind = "port"        // of a machine on a provider network
+	KindFloatingIP Kind = "floating-ip" // and what is forwarded from one
+	KindGateway    Kind = "gateway"     // a router's address on a provider network
+	KindBalancer   Kind = "load-balancer"
+	KindTenant     Kind = "tenant" // of a tenant network: a machine's, or a subnet
+	KindHost       Kind = "host"   // of the host itself: a control-plane address
+)
 
 // Key names an announcement: "bgp-vrf 203.0.113.9/32".
 func Key(vrf string, p netip.Prefix) string {
