@@ -85,9 +85,7 @@ func (n *node) connectOVN(s config.Settings, log *slog.Logger) (*sourceovn.Sourc
 		return nil, fmt.Errorf("name of this host: %w", err)
 	}
 	o := sourceovn.Options{
-		// Not of the Southbound database: an ovsdb-server 3.5 fell over conditions on it, and a node must not be able
-		// to end the cloud's database.
-		Scoped: !s.Node.Driver.Southbound(), Host: name,
+		Scoped: s.Safety.ConditionalMonitoring, Host: name,
 		Switch:     ovsdb.Options{Endpoints: local, OnWrite: count(&n.writes.ovs), Logger: log},
 		Northbound: central(s.Northbound, log),
 	}

@@ -85,13 +85,15 @@ const (
 	AnnounceRoute   AnnounceWith = "route"
 )
 
-// Safety holds what keeps a broken database or a short fault from emptying the fabric.
+// Safety holds what keeps a broken database or a short fault from emptying the fabric, and what is asked of a database.
 type Safety struct {
 	GuardPercent int           // more than this share of what was announced, unexplained, is held
 	GuardMin     int           // and at least so many; 0: the guard is off
 	GuardWindow  time.Duration // withdrawals within this time count together
 	GuardHold    time.Duration // after this time the same set is released; 0: only by hand
 	CarrierGrace time.Duration // a broken carrier of an announced address is mended so long before it is withdrawn
+
+	ConditionalMonitoring bool // copy of OVN's database what this node needs; false: all of it
 }
 
 // Paths are the files and directories the agent meets others in.

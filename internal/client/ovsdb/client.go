@@ -285,13 +285,13 @@ func (s *session) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.monitor.bind(schema)
+	wanted, number := c.conditions()
+	c.monitor.bind(schema, wanted)
 	c.mu.Lock()
 	c.status.SchemaVersion, c.status.Absent = schema.Version, c.monitor.absent()
 	c.mu.Unlock()
 	c.syncing.Store(true)
 	defer c.syncing.Store(false)
-	wanted, number := c.conditions()
 	return c.monitor.begin(ctx, s.conn, wanted, func() { c.synced(s.conn, number) })
 }
 
@@ -311,7 +311,7 @@ func (s *session) checkServer(ctx context.Context) error {
 	}
 	table := newServerTable()
 	s.server = newMonitor(s.server.database, []Store{table})
-	s.server.bind(schema)
+	s.server.bind(schema, nil)
 	verdict := errors.New("the server describes no database")
 	err = s.server.begin(ctx, s.conn, nil, func() {
 		s.databases = table

@@ -10,11 +10,15 @@ import (
 
 // Conditions say which rows of which tables a Client copies. Of a table that is named, a row is copied when any one of
 // its conditions holds, and none when there is no condition; a table that is not named is copied as a whole. A column
-// that the server has not makes a condition hold for no row.
+// that the server has not makes a condition hold for no row. Conditions are about the columns that are copied, and the
+// row's identity, only: see monitor.bind.
 //
 // A server that has only "==" in a table's conditions looks rows up; with any other function among them it compares
 // each row that changes, and each row there is when the conditions change, with one condition after the other.
 type Conditions map[string][]Condition
+
+// rowIdentity is the column that each table has, and that rows are known by.
+const rowIdentity = "_uuid"
 
 // clause is a condition in OVSDB's notation.
 type clause struct {
@@ -53,7 +57,7 @@ func (c clauses) where(table string, has func(column string) bool) json.RawMessa
 	}
 	out := []byte{'['}
 	for _, one := range list {
-		if one.column != "_uuid" && !has(one.column) {
+		if !has(one.column) {
 			continue
 		}
 		if len(out) > 1 {
@@ -67,13 +71,33 @@ func (c clauses) where(table string, has func(column string) bool) json.RawMessa
 	return append(out, ']')
 }
 
+// check finds conditions that are about what is not copied.
+func (m *monitor) check(c clauses) error {
+	for table, list := range c {
+		store := m.stores[table]
+		if store == nil {
+			return fmt.Errorf("conditions on %s, which is not copied", table)
+		}
+		for _, one := range list {
+			if one.column != rowIdentity && !slices.Contains(store.Columns(), one.column) {
+				return fmt.Errorf("condition on %s.%s, which is not copied", table, one.column)
+			}
+		}
+	}
+	return nil
+}
+
 // SetConditions says from now on which rows are copied, and returns by which number Status calls these conditions.
 // Before Run it chooses what is loaded at all; while Run runs, the rows that come in and fall out arrive as one
 // change, and once Status.Conditions is the returned number, the tables hold what the conditions ask for: until then,
 // a row that is missing may be one that has not come yet. The conditions that are in force already have their
-// number still, and nothing is sent. It must not be called within Read.
+// number still, and nothing is sent. A table that had none when Run connected makes it connect anew. It must not be
+// called within Read.
 func (c *Client) SetConditions(conditions Conditions) (uint64, error) {
 	encoded, err := conditions.encode()
+	if err == nil {
+		err = c.monitor.check(encoded)
+	}
 	if err != nil {
 		return 0, err
 	}

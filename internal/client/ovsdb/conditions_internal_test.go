@@ -23,13 +23,14 @@ func TestUnconfirmedConditions(t *testing.T) {
 		}
 		return usual(method)
 	})
-	client, _ := runScripted(t, server, 0)
+	first := Conditions{"T": {Equal("s", "b")}}
+	client, _ := runScriptedWith(t, server, 0, first)
 	eventually(t, client, "the first connection", func() bool { return client.Status().InSync })
 	if _, err := client.SetConditions(Conditions{"T": {Equal("s", "a")}}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, client, "the change is asked for", func() bool { return server.asked("1 monitor_cond_change") })
-	before, err := client.SetConditions(nil)
+	before, err := client.SetConditions(first)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,6 +43,64 @@ func TestUnconfirmedConditions(t *testing.T) {
 	}
 	if s := client.Status(); s.Conditions != before {
 		t.Errorf("the rows agree with conditions %d, set were %d", s.Conditions, before)
+	}
+}
+
+// A request has no condition on a column that is not monitored: see bind. One that the server has not, or has of
+// another type, holds for no row.
+func TestConditionsAreOnMonitoredColumns(t *testing.T) {
+	m, _ := newEverything(t)
+	m.columns = map[string][]string{"T": {"s", rowIdentity}}
+	cases := []struct {
+		conditions Conditions
+		want       string
+	}{
+		{nil, `[true]`},
+		{Conditions{"T": {}}, `[false]`},
+		{Conditions{"T": {Equal("i", 1)}}, `[false]`},
+		{Conditions{"T": {Equal("i", 1), Equal("s", "a"), IsRow(mustUUID(t, uuid1))}},
+			`[["_uuid","==",["uuid","` + uuid1 + `"]],["s","==","a"]]`},
+	}
+	for _, c := range cases {
+		where, err := c.conditions.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(m.whereOf("T", where)); got != c.want {
+			t.Errorf("%v: %s, want %s", c.conditions, got, c.want)
+		}
+	}
+}
+
+// Who has conditions on a table monitors the row's identity; conditions on another table need another monitor.
+func TestConditionsBeginAnew(t *testing.T) {
+	server := newScripted(t, func(_ int, method string, _ json.RawMessage) string {
+		switch method {
+		case "monitor_cond_since":
+			return `{"id":%s,"result":[false,"` + uuid1 + `",{}],"error":null}`
+		case "monitor_cond_change":
+			return `{"id":%s,"result":{},"error":null}`
+		}
+		return usual(method)
+	})
+	client, _ := runScripted(t, server, 0)
+	eventually(t, client, "the first connection", func() bool { return client.Status().InSync })
+	for i, where := range []string{"a", "b"} {
+		number, err := client.SetConditions(Conditions{"T": {Equal("s", where)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, client, "condition "+where, func() bool {
+			s := client.Status()
+			return s.InSync && s.Conditions == number
+		})
+		if n := client.Status().Connects; n != 2 {
+			t.Errorf("%d connections after conditions %d", n, i+1)
+		}
+	}
+	if server.asked("1 monitor_cond_since", rowIdentity) || !server.asked("2 monitor_cond_since", rowIdentity) ||
+		!server.asked("2 monitor_cond_change", `"b"`) || server.asked("1 monitor_cond_change") {
+		t.Errorf("requests %q", server.requests)
 	}
 }
 

@@ -51,7 +51,7 @@ func newEverything(t testing.TB) (*monitor, *Table[everything]) {
 	}
 	table := NewTable("T", (*everything).field, "s", "i", "b", "u", "os", "oi", "ob", "ou", "ss", "ii", "uu", "m")
 	m := newMonitor("D", []Store{table})
-	m.bind(&s)
+	m.bind(&s, nil)
 	if diff := cmp.Diff([]string(nil), m.absent()); diff != "" {
 		t.Fatalf("the schema does not fit: %s", diff)
 	}

@@ -125,8 +125,17 @@ func (t oneTable) Stores() []Store { return []Store{t.table} }
 // runScripted runs a client against a scripted server until the test ends.
 func runScripted(t *testing.T, s *scripted, probe time.Duration) (*Client, *Table[everything]) {
 	t.Helper()
+	return runScriptedWith(t, s, probe, nil)
+}
+
+// runScriptedWith is runScripted with conditions from the start.
+func runScriptedWith(t *testing.T, s *scripted, probe time.Duration, conditions Conditions) (*Client, *Table[everything]) {
+	t.Helper()
 	_, table := newEverything(t)
 	client := New(Options{Database: "D", Endpoints: []string{s.endpoint}, LeaderOnly: true, Probe: probe}, oneTable{table})
+	if _, err := client.SetConditions(conditions); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- client.Run(ctx) }()

@@ -20,7 +20,6 @@ type monitor struct {
 	database string // and the monitor's id
 	stores   map[string]Store
 	columns  map[string][]string // what is monitored, by table
-	schema   *schema
 	// where are the conditions that the rows agree with, unless the server has been asked for others and has not
 	// confirmed them.
 	where    clauses
@@ -38,29 +37,40 @@ func newMonitor(database string, tables []Store) *monitor {
 	return m
 }
 
-// bind chooses what to monitor: what we want and the server has.
-func (m *monitor) bind(s *schema) {
+// bind chooses what to monitor: what we want and the server has, and each column that conditions may be about.
+//
+// Clients that monitor the same columns share a monitor within the server, whatever their conditions are. A condition
+// on a column that is not monitored adds the column to that monitor, but not to the changes that were gathered for the
+// other clients, and the next comparison reads behind their end: the server is lost with all of its clients (seen in
+// OVS 3.1 and 3.5; its source has it up to 4.0). [true] and [false] are about "_uuid" for a server. So who has
+// conditions on a table monitors "_uuid" as well, and has no condition on a column that is not monitored.
+func (m *monitor) bind(s *schema, where clauses) {
 	columns := map[string][]string{}
 	for name, t := range m.stores {
-		if list := t.bind(s); len(list) > 0 {
-			columns[name] = list
+		list := t.bind(s)
+		if len(list) == 0 {
+			continue
 		}
+		if _, conditional := where[name]; conditional {
+			list = append(list, rowIdentity)
+		}
+		columns[name] = list
 	}
 	// A server that goes on from our last transaction would not send the older contents of a column that we did
 	// not have before.
 	if !maps.EqualFunc(columns, m.columns, slices.Equal) {
 		m.last = noTransaction
 	}
-	m.columns, m.schema = columns, s
+	m.columns = columns
 }
 
 // whereOf is the where member of a request about a table.
 func (m *monitor) whereOf(table string, where clauses) json.RawMessage {
-	return where.where(table, func(column string) bool {
-		_, ok := m.schema.Tables[table].Columns[column]
-		return ok
-	})
+	return where.where(table, func(column string) bool { return slices.Contains(m.columns[table], column) })
 }
+
+// errOtherColumns is why a connection ends whose monitor has not the columns that conditions are about.
+var errOtherColumns = errors.New("there are conditions on a table that had none when the monitor began: it begins anew")
 
 // begin asks for the contents and all changes, loads the contents and calls synced, in the goroutine that reads the
 // connection, before any change is applied.
@@ -101,7 +111,10 @@ func (m *monitor) begin(ctx context.Context, c *Conn, where clauses, synced func
 // connection is running; it uses neither columns nor conditions.
 func (m *monitor) recondition(ctx context.Context, c *Conn, where clauses) error {
 	requests := map[string]any{}
-	for table := range m.columns {
+	for table, columns := range m.columns {
+		if _, conditional := where[table]; conditional && !slices.Contains(columns, rowIdentity) {
+			return errOtherColumns
+		}
 		if now := m.whereOf(table, where); !bytes.Equal(now, m.whereOf(table, m.where)) {
 			requests[table] = []any{map[string]any{"where": now}}
 		}

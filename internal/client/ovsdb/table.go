@@ -73,6 +73,8 @@ func (t *Table[R]) Has(column string) bool {
 type Store interface {
 	// Name returns the table's name in the schema.
 	Name() string
+	// Columns returns the columns a row can hold, whether or not the server has them.
+	Columns() []string
 	// Len returns the number of rows.
 	Len() int
 

@@ -32,7 +32,7 @@ func defaults() config.Settings {
 		EVPN: config.EVPN{UDPPort: 4789},
 		BGP:  config.BGP{Speaker: config.SpeakerAuto, AnnounceWith: config.AnnounceAddress},
 		Safety: config.Safety{GuardPercent: 50, GuardMin: 10, GuardWindow: time.Minute, GuardHold: 5 * time.Minute,
-			CarrierGrace: 5 * time.Second},
+			CarrierGrace: 5 * time.Second, ConditionalMonitoring: true},
 		Paths: config.Paths{APISocket: "/run/ovnbgp/agent.sock", LockFile: "/run/ovnbgp/agent.lock",
 			FRRSockets: "/run/frr", OpenVSwitch: "/run/openvswitch", RTTables: "/etc/iproute2/rt_tables"},
 		Log:     config.Log{Level: "info", Format: "text"},

@@ -44,6 +44,10 @@ func safetyOptions() []option {
 			kind: seconds(func(s *config.Settings) *time.Duration { return &at(s).CarrierGrace }, 0),
 			Help: "What brings packets to an announced address is mended for this long before the address is " +
 				"withdrawn."},
+		{Group: "safety", Name: "conditional_monitoring", Default: "true",
+			kind: boolean(func(s *config.Settings) *bool { return &at(s).ConditionalMonitoring }),
+			Help: "Copy only what this node needs of OVN's database, Northbound or Southbound, by conditions that " +
+				"the database server compares with. false: copy all of it, should a server not bear them."},
 	}
 }
 

@@ -29,8 +29,8 @@ func New() *Tables {
 		DatapathBinding: ovsdb.NewTable("Datapath_Binding", (*DatapathBinding).field,
 			"external_ids"),
 		PortBinding: ovsdb.NewTable("Port_Binding", (*PortBinding).field,
-			"logical_port", "type", "options", "datapath", "parent_port", "tag", "chassis", "ha_chassis_group",
-			"mac", "nat_addresses", "up", "external_ids"),
+			"logical_port", "type", "options", "datapath", "parent_port", "tag", "chassis", "requested_chassis",
+			"ha_chassis_group", "mac", "nat_addresses", "up", "external_ids"),
 		LoadBalancer: ovsdb.NewTable("Load_Balancer", (*LoadBalancer).field,
 			"name", "protocol", "vips", "datapaths", "datapath_group", "ls_datapath_group", "lr_datapath_group"),
 		LogicalDPGroup: ovsdb.NewTable("Logical_DP_Group", (*LogicalDPGroup).field,
@@ -100,18 +100,19 @@ func (r *DatapathBinding) field(column string) any {
 
 // PortBinding is a row of Port_Binding. A port of either.
 type PortBinding struct {
-	LogicalPort    string // the Northbound port's name, "cr-" before it for a gateway's place
-	Type           string // "" for a machine's, else "patch", "l3gateway", "chassisredirect", "localnet", "virtual", …
-	Options        ovsdb.Map
-	Datapath       ovsdb.UUID                 // a row of Datapath_Binding
-	ParentPort     ovsdb.Optional[string]     // of a nested port: the name of the port that carries it
-	Tag            ovsdb.Optional[int64]      // the VLAN in use
-	Chassis        ovsdb.Optional[ovsdb.UUID] // a row of Chassis: the one that has claimed it
-	HAChassisGroup ovsdb.Optional[ovsdb.UUID] // of a gateway's place, or an external port: who may claim it
-	MAC            []string                   // "MAC IP…", of a router's port with prefix lengths; "router", "unknown"
-	NATAddresses   []string                   // "MAC IP… is_chassis_resident("port")"
-	Up             ovsdb.Optional[bool]       // its chassis has made it work
-	ExternalIDs    ovsdb.Map                  // a copy of the Northbound port's
+	LogicalPort      string // the Northbound port's name, "cr-" before it for a gateway's place
+	Type             string // "" for a machine's, else "patch", "l3gateway", "chassisredirect", "localnet", "virtual", …
+	Options          ovsdb.Map
+	Datapath         ovsdb.UUID                 // a row of Datapath_Binding
+	ParentPort       ovsdb.Optional[string]     // of a nested port: the name of the port that carries it
+	Tag              ovsdb.Optional[int64]      // the VLAN in use
+	Chassis          ovsdb.Optional[ovsdb.UUID] // a row of Chassis: the one that has claimed it
+	RequestedChassis ovsdb.Optional[ovsdb.UUID] // the one that is to claim it; there are conditions on it, so it is monitored
+	HAChassisGroup   ovsdb.Optional[ovsdb.UUID] // of a gateway's place, or an external port: who may claim it
+	MAC              []string                   // "MAC IP…", of a router's port with prefix lengths; "router", "unknown"
+	NATAddresses     []string                   // "MAC IP… is_chassis_resident("port")"
+	Up               ovsdb.Optional[bool]       // its chassis has made it work
+	ExternalIDs      ovsdb.Map                  // a copy of the Northbound port's
 }
 
 func (r *PortBinding) field(column string) any {
@@ -130,6 +131,8 @@ func (r *PortBinding) field(column string) any {
 		return &r.Tag
 	case "chassis":
 		return &r.Chassis
+	case "requested_chassis":
+		return &r.RequestedChassis
 	case "ha_chassis_group":
 		return &r.HAChassisGroup
 	case "mac":
