@@ -91,6 +91,7 @@ func measure(b *testing.B, count, elsewhere int) *measured {
 		b.Fatal(err)
 	}
 	s := result.Settings
+	s.Node.Driver = config.DriverNB
 	s.Switch.Endpoint, s.Northbound.Endpoints = sw.Database.Endpoint(), []string{central.Endpoint()}
 	bgp := frr.Start(b)
 	bgp.Type("router bgp 64999", "bgp router-id 10.0.0.1")
@@ -253,6 +254,22 @@ func BenchmarkManyFloatingIPs(b *testing.B) {
 		m.announced(b, 0)
 		b.StartTimer()
 	}
+}
+
+// BenchmarkIdleMinute measures what an agent with 1,000 addresses uses when nothing happens. The fake FRR, which answers its
+// looks, is part of the process. Run it with -benchtime 1x.
+func BenchmarkIdleMinute(b *testing.B) {
+	const count = 1000
+	m := measure(b, count, 0)
+	m.bring(b, 0, count, true)
+	m.announced(b, count)
+	m.settle()
+	before, rounds := usage(b), m.rounds(b)
+	for b.Loop() {
+		time.Sleep(time.Minute)
+	}
+	b.ReportMetric((usage(b)-before).Seconds()/float64(b.N), "cpu-s/minute")
+	b.ReportMetric(float64(m.rounds(b)-rounds)/float64(b.N), "rounds/minute")
 }
 
 func (m *measured) announced(b *testing.B, count int) {
