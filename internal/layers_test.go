@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"internal/metrics":     nil,
 	"internal/client/...":  {"internal/client/ovsdb/..."}, // generated rows and their decoder
 	"internal/config":      {"internal/model"},
-	"internal/config/file": {"internal/config"},
+	"internal/config/file": {"internal/config", "internal/model"},
 	"internal/desired":     {"internal/ovn", "internal/config", "internal/model"},
 	"internal/status":      {"internal/model", "internal/plan"},
 	"internal/explain": {"internal/ovn", "internal/model", "internal/config", "internal/desired",

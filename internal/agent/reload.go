@@ -37,8 +37,10 @@ func (a *Agent) reload() {
 	}
 	a.reloads.accepted(time.Now())
 	log.Info("configuration read")
-	a.node.ovn.ExposeTenants(result.Settings.Node.ExposesTenants())
-	a.node.source.reconfigure(result.Settings.Node)
+	now := result.Settings.Node
+	now.BGP = keepSpeaking(a.wired.Node.BGP, now.BGP)
+	a.node.ovn.ExposeTenants(now.ExposesTenants())
+	a.node.source.reconfigure(now)
 }
 
 // reloads remembers what came of reading the configuration, for those who ask.
@@ -89,10 +91,26 @@ func sameUnderlay(old, now config.Node) error {
 	return nil
 }
 
+// keepSpeaking is what the settings now say of BGP, with those who speak left as they were wired at start.
+func keepSpeaking(wired, now config.BGP) config.BGP {
+	now.Speaker, now.AnnounceWith, now.Mode = wired.Speaker, wired.AnnounceWith, wired.Mode
+	return now
+}
+
 // needRestart names the parts of the settings, decisions apart, that differ from those of the start: however often
 // the configuration is read since, they wait.
 func needRestart(old, now config.Settings) []string {
 	var names []string
+	before, after := old.Node.BGP, now.Node.BGP
+	if before.Speaker != after.Speaker {
+		names = append(names, "[bgp] speaker")
+	}
+	if before.AnnounceWith != after.AnnounceWith {
+		names = append(names, "[bgp] announce_with")
+	}
+	if before.Mode != after.Mode {
+		names = append(names, "[bgp] frr_mode")
+	}
 	o, n := reflect.ValueOf(old), reflect.ValueOf(now)
 	for i := range o.NumField() {
 		if name := o.Type().Field(i).Name; name != "Node" && !reflect.DeepEqual(o.Field(i).Interface(), n.Field(i).Interface()) {

@@ -23,6 +23,7 @@ type Node struct {
 	AddressScopes        []string // allowed Neutron address scopes (UUIDs); empty: no filter
 
 	Policy Policy
+	BGP    BGP
 }
 
 // Driver names the database and rules that decide what is announced, by the old agent's names.

@@ -20,7 +20,6 @@ type Settings struct {
 	Southbound   Database
 	LocalCluster LocalCluster
 	EVPN         EVPN
-	BGP          BGP
 	Safety       Safety
 	Paths        Paths
 	Log          Log
@@ -59,31 +58,6 @@ type EVPN struct {
 	NIC     string     // take the source address from here
 	UDPPort uint16
 }
-
-// BGP says who speaks BGP and how it is told what to announce.
-type BGP struct {
-	Speaker      Speaker
-	AnnounceWith AnnounceWith
-}
-
-// Speaker is the BGP implementation.
-type Speaker string
-
-// Speakers. Auto is FRR where its sockets are.
-const (
-	SpeakerAuto     Speaker = "auto"
-	SpeakerFRR      Speaker = "frr"
-	SpeakerEmbedded Speaker = "embedded"
-)
-
-// AnnounceWith is the kernel object that FRR redistributes.
-type AnnounceWith string
-
-// Ways to announce: addresses on the NIC of the VRF, or routes in the VRF's table.
-const (
-	AnnounceAddress AnnounceWith = "address"
-	AnnounceRoute   AnnounceWith = "route"
-)
 
 // Safety holds what keeps a broken database or a short fault from emptying the fabric, and what is asked of a database.
 type Safety struct {

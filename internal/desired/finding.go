@@ -17,6 +17,7 @@ type finding struct {
 	model.Decision
 	prefix netip.Prefix // what would be announced: the address alone, or its subnet
 	rank   rank
+	kind   model.Kind
 	why    string // a few words for the announcement and what carries it
 	net    *network
 	mac    string       // "" leaves it to the kernel to ask

@@ -46,6 +46,7 @@ func (v *view) floatingIP(nat *ovn.NAT) finding {
 		f = v.at(nat.ExternalIP, row, *no)
 	}
 	f.rank, f.net, f.mac, f.cidr = rankFloatingIP, n, mac, v.externalSubnet(nat)
+	f.kind = model.KindFloatingIP
 	f.subject = v.subject(v.externalNetwork(nat), nat.Router, labels{"the floating IP", nat.Labels},
 		v.portLabels(nat.LogicalPort))
 	f.why = "floating IP"

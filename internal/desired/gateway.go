@@ -50,7 +50,7 @@ func (v *view) gateway(g *ovn.LogicalRouterPort) []finding {
 			f = v.at(p.Addr(), row, *no)
 		}
 		f.rank, f.net, f.mac, f.cidr = rankGateway, n, g.MAC, p.Masked()
-		f.subject = subject
+		f.kind, f.subject = model.KindGateway, subject
 		f.why = fmt.Sprintf("gateway of router %s", v.routerName(g.Router))
 		found = append(found, f)
 	}

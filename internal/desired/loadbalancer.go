@@ -203,7 +203,10 @@ func (v *view) balancer(lb *ovn.LoadBalancer, a netip.Addr) finding {
 		return v.at(a, row, *no)
 	}
 	f := v.placeVIP(lb, a, row)
-	f.why = balancerWhy(lb)
+	f.kind, f.why = model.KindBalancer, balancerWhy(lb)
+	if isForwarding(lb) {
+		f.kind = model.KindFloatingIP
+	}
 	return f
 }
 

@@ -27,6 +27,7 @@ func Node(in Input, c config.Node) (model.Node, []model.Decision) {
 	b.base()
 	b.carry(won)
 	b.sort()
+	v.speak(&b.node)
 
 	decisions = append(decisions, slices.Concat(v.notes, v.absent(), v.faults())...)
 	slices.SortStableFunc(decisions, compareDecisions)
@@ -68,14 +69,12 @@ func (b *builder) announce(won []finding) {
 	for i, f := range won {
 		if i > 0 && won[i-1].prefix == f.prefix {
 			last := &b.node.Announcements[len(b.node.Announcements)-1]
-			if !slices.Contains(last.Whys, f.why) {
-				last.Whys = append(last.Whys, f.why)
-			}
+			another(last, f)
 			continue
 		}
 		s := f.net.segment
 		b.node.Announcements = append(b.node.Announcements, model.Announcement{VRF: b.v.c.VRF,
-			Prefix: f.prefix, Device: s.device, Whys: []string{f.why}})
+			Prefix: f.prefix, Device: s.device, Kinds: []model.Kind{f.kind}, Whys: []string{f.why}})
 		for _, p := range []place{{onBridge, s.mapping.Bridge, 0}, {onDevice, s.device, 0},
 			{onLocalnet, s.localnet.Name, 0}, {onNode, "", 0}} {
 			for _, family := range []model.Family{0, model.FamilyOf(f.Address)} {

@@ -66,7 +66,7 @@ func (v *view) port(p *ovn.LogicalSwitchPort) []finding {
 		if no := unfit(a); no != nil && d.Verdict == model.Announced {
 			f = v.at(a, row, *no)
 		}
-		f.rank, f.net, f.subject = rankPort, n, subject
+		f.rank, f.kind, f.net, f.subject = rankPort, model.KindPort, n, subject
 		f.why = fmt.Sprintf("port %s on %s", v.portName(p.Name), v.networkName(p.Switch))
 		f.mac = p.MAC
 		if p.Type == ovn.PortVirtual {

@@ -36,14 +36,13 @@ func (v *view) stretchedNode() (model.Node, []model.Decision) {
 	for i, f := range won {
 		if i > 0 && won[i-1].prefix == f.prefix {
 			last := &n.Announcements[len(n.Announcements)-1]
-			if !slices.Contains(last.Whys, f.why) {
-				last.Whys = append(last.Whys, f.why)
-			}
+			another(last, f)
 			continue
 		}
 		n.Announcements = append(n.Announcements, model.Announcement{VRF: c.VRF, Prefix: f.prefix, Device: c.NIC,
-			Gateway: f.hop, Whys: []string{f.why}})
+			Gateway: f.hop, Kinds: []model.Kind{f.kind}, Whys: []string{f.why}})
 	}
+	v.speak(&n)
 	decisions = append(decisions, slices.Concat(v.notes, v.absent(), v.faults())...)
 	slices.SortStableFunc(decisions, compareDecisions)
 	return n, slices.Compact(decisions)
@@ -100,8 +99,9 @@ func (v *view) stretch() (won []finding, decisions, apart []model.Decision) {
 func (v *view) behindRouter(x *stretch, rp *ovn.LogicalRouterPort) (found []finding) {
 	name := v.networkName(rp.Switch)
 	for _, cidr := range rp.Networks {
-		base := finding{prefix: cidr.Masked(), rank: rankTenant, subject: v.subject(rp.Switch, rp.Router),
-			why: fmt.Sprintf("subnet of %s behind router %s", name, v.routerName(rp.Router))}
+		base := finding{prefix: cidr.Masked(), rank: rankTenant, kind: model.KindTenant,
+			subject: v.subject(rp.Switch, rp.Router),
+			why:     fmt.Sprintf("subnet of %s behind router %s", name, v.routerName(rp.Router))}
 		if peer := x.peers[rp.Name]; peer != nil {
 			base.subject = v.subject(rp.Switch, rp.Router, v.portLabels(peer.Name))
 		}
@@ -260,7 +260,7 @@ func (v *view) nextHopNetworks(x *stretch, won []finding) (found []finding) {
 			continue
 		}
 		made[network] = true
-		hop := finding{prefix: network, rank: rankGateway, subject: v.subject(g.Switch, ""),
+		hop := finding{prefix: network, rank: rankGateway, kind: model.KindGateway, subject: v.subject(g.Switch, ""),
 			why: "next hops are on " + v.networkName(g.Switch)}
 		hop.Decision = model.Decision{Verdict: model.Announced, Reason: "next-hop-network",
 			Text: fmt.Sprintf("subnets are announced with addresses on provider network %s as next hops",

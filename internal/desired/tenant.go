@@ -136,7 +136,7 @@ func (v *view) tenantFinding(a netip.Addr, row string, l lead, d model.Decision)
 	if v.announcesSubnets() {
 		return v.partOf(a, l)
 	}
-	f.rank, f.net, f.via = rankTenant, l.hop.net, l.subnet
+	f.rank, f.kind, f.net, f.via = rankTenant, model.KindTenant, l.hop.net, l.subnet
 	f.subject = v.subject(l.switchName, l.port.Router)
 	return f
 }
@@ -213,7 +213,7 @@ func (v *view) localSubnets() (found []finding) {
 
 // placeSubnet says what a subnet means for its own prefix.
 func (v *view) placeSubnet(s *subnet) finding {
-	f := finding{rank: rankTenant, prefix: s.prefix}
+	f := finding{rank: rankTenant, kind: model.KindTenant, prefix: s.prefix}
 	l := v.tenants.leads[s.prefix]
 	switch {
 	case s.no != nil:

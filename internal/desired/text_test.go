@@ -63,7 +63,34 @@ func stateText(n model.Node, withServes bool) string {
 		if a.Gateway.IsValid() {
 			via = " via " + a.Gateway.String()
 		}
-		line([]string{a.Key()}, "announce %s%s dev %s because %s", a.Key(), via, a.Device, strings.Join(a.Whys, "; "))
+		line([]string{a.Key()}, "announce %s%s dev %s kind %s%s because %s", a.Key(), via, a.Device, words(a.Kinds),
+			attributesText(a.Attributes), strings.Join(a.Whys, "; "))
+	}
+	return b.String()
+}
+
+// words joins what names itself.
+func words[T ~string](list []T) string {
+	var b strings.Builder
+	for i, s := range list {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(string(s))
+	}
+	return b.String()
+}
+
+func attributesText(a model.Attributes) string {
+	var b strings.Builder
+	for _, c := range a.Communities {
+		b.WriteString(" community " + c.String())
+	}
+	for _, c := range a.LargeCommunities {
+		b.WriteString(" large-community " + c.String())
+	}
+	if a.LocalPreference != nil {
+		fmt.Fprintf(&b, " local-preference %d", *a.LocalPreference)
 	}
 	return b.String()
 }

@@ -133,7 +133,7 @@ type PeerFamily struct {
 // Filter says which prefixes pass. What nothing names does not.
 type Filter struct {
 	All      bool          // everything
-	Own      bool          // of Out: what this node announces
+	Own      bool          // of Out: what this node announces, its loopbacks too
 	Default  bool          // the default route
 	Prefixes []PrefixRange // and these, sorted
 	Attributes

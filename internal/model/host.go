@@ -13,6 +13,10 @@ type Host struct {
 	OwnTables []uint32 `json:"ownTables,omitempty"`
 	// BridgeTables are the tables found again by our own marks: a route of ours on that bridge.
 	BridgeTables []RTTable `json:"bridgeTables,omitempty"`
+	// Drained: an operator has asked for traffic to go elsewhere (ovnbgp drain).
+	Drained bool `json:"drained,omitempty"`
+	// FreshBoot: BGP has not run since the host was booted, so that there is no forwarding state to have been kept.
+	FreshBoot bool `json:"freshBoot,omitempty"`
 }
 
 // RTTable names a routing table.

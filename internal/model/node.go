@@ -195,8 +195,10 @@ type Announcement struct {
 	// Gateway is whom the peers are told to send to, where that is not this node. The VRF's device then bears a route by
 	// way of it, which the BGP daemon takes the next hop from.
 	Gateway netip.Addr
-	Kinds   []Kind   // what it is the address of, sorted
-	Whys    []string // every reason it is wanted for
+	Kinds   []Kind // what it is the address of, sorted
+	// Attributes are set on it towards every peer; a peer's filter may add its own.
+	Attributes Attributes
+	Whys       []string // every reason it is wanted for
 }
 
 // Kind is what an announced prefix belongs to. Attributes are chosen by it.

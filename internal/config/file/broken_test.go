@@ -52,7 +52,7 @@ func TestBrokenFiles(t *testing.T) {
 			`1.conf:3: [policy] deny_external_ids = "a b=c": must be external_ids with commas between, each key or key=value`}},
 		{"tags", "[policy]\nallow_tags = a b\nallow_tag = c\n", []string{
 			`1.conf:2: [policy] allow_tags = "a b": must be words with commas between`,
-			`1.conf:3: [policy] allow_tag: no such option`}},
+			`1.conf:3: [policy] allow_tag: no such option; meant is perhaps [policy] allow_tags`}},
 		{"network", "[policy]\ndeny_networks = a\x1b[31m\n", []string{
 			"1.conf:2: [policy] deny_networks = \"a\\x1b[31m\": must be networks with commas between, each by its Neutron UUID, " +
 				"the name of its row in OVN or the name that people gave it; a name with a comma in it is quoted"}},

@@ -50,7 +50,8 @@ func Load(sources []Source, strict bool) (Result, error) {
 
 // loader gathers the files' entries and what is wrong with them.
 type loader struct {
-	byFile   [][]entry // by file, in order
+	byFile   [][]entry          // by file, in order
+	opened   map[string][]place // where each group is opened
 	problems Problems
 	warnings Problems
 	unbuilt  Problems
@@ -109,6 +110,12 @@ func (l *loader) text(path, text string) {
 	l.problems = append(l.problems, r.problems...)
 	l.warnings = append(l.warnings, r.warnings...)
 	l.byFile = append(l.byFile, r.entries)
+	for name, line := range r.opened {
+		if l.opened == nil {
+			l.opened = map[string][]place{}
+		}
+		l.opened[name] = append(l.opened[name], place{path, line})
+	}
 }
 
 // cause is an error's reason without the operation and the path, which stand beside it anyway.
@@ -121,7 +128,9 @@ func cause(err error) string {
 }
 
 func (l *loader) result(strict bool) (Result, error) {
-	table := options()
+	var b speech
+	n, table := l.instances()
+	table = append(options(&b), table...)
 	l.unknown(table)
 	in := interpolation{loader: l, table: table, found: map[spelling]expansion{}}
 	var settings config.Settings
@@ -134,6 +143,7 @@ func (l *loader) result(strict bool) (Result, error) {
 		l.problems = append(l.problems, Problem{File: e.File, Line: e.Line, Option: "[DEFAULT] bgp_nic",
 			Value: settings.Node.NIC, Text: "must differ from bgp_vrf"})
 	}
+	l.speech(&settings.Node, &b, n)
 	if strict {
 		l.problems = append(l.problems, l.warnings...)
 		l.warnings = nil

@@ -20,7 +20,8 @@ import (
 func defaults() config.Settings {
 	return config.Settings{
 		Node: config.Node{Driver: config.DriverSB, Method: config.MethodUnderlay, AS: 64999, VRF: "bgp-vrf",
-			VRFTable: 10, NIC: "bgp-nic", TenantMethod: config.TenantHost},
+			VRFTable: 10, NIC: "bgp-nic", TenantMethod: config.TenantHost,
+			BGP: config.BGP{Speaker: config.SpeakerAuto, AnnounceWith: config.AnnounceAddress, Mode: config.ModeAssist}},
 		ReconcileInterval:    300 * time.Second,
 		FRRReconcileInterval: 15 * time.Second,
 		DeleteVRF:            true,
@@ -30,7 +31,6 @@ func defaults() config.Settings {
 		LocalCluster: config.LocalCluster{Endpoints: []string{"unix:/var/run/ovn/ovnnb_db.sock"},
 			ProviderPrefixes: []netip.Prefix{netip.MustParsePrefix("192.168.0.0/16")}, ChassisID: "bgp"},
 		EVPN: config.EVPN{UDPPort: 4789},
-		BGP:  config.BGP{Speaker: config.SpeakerAuto, AnnounceWith: config.AnnounceAddress},
 		Safety: config.Safety{GuardPercent: 50, GuardMin: 10, GuardWindow: time.Minute, GuardHold: 5 * time.Minute,
 			CarrierGrace: 5 * time.Second, ConditionalMonitoring: true},
 		Paths: config.Paths{APISocket: "/run/ovnbgp/agent.sock", LockFile: "/run/ovnbgp/agent.lock",
@@ -80,7 +80,7 @@ func TestDefaults(t *testing.T) {
 // TestReferenceHasEveryOption: an option in a group that groups() does not list would be left out.
 func TestReferenceHasEveryOption(t *testing.T) {
 	seen := map[spelling]bool{}
-	for _, o := range options() {
+	for _, o := range options(&speech{}) {
 		if seen[o.spelling()] {
 			t.Errorf("%s is in the table twice", o.spelling())
 		}
@@ -251,7 +251,7 @@ func TestStretchedDriverIsBuilt(t *testing.T) {
 }
 
 func TestNotBuilt(t *testing.T) {
-	got, err := load(false, "[DEFAULT]\ndriver = ovn_evpn_driver\nexposing_method = vrf\n[bgp]\nspeaker = embedded\nannounce_with = route\n")
+	got, err := load(false, "[DEFAULT]\ndriver = ovn_evpn_driver\nexposing_method = vrf\n[bgp]\nspeaker = embedded\nannounce_with = route\nrouter_id = 192.0.2.1\n")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,11 @@ type group struct {
 	Name string
 	Ours bool
 	Help string
+	// Named makes the options of one of several groups, "[Name:name]", and a place for them; nil: there is one group.
+	Named   func(n *named, name string) []option
+	Names   []string // what a name may be; nil: anything that isName takes
+	Taken   []string // names that it may not be
+	Example string   // for the reference: a few of them, filled in
 }
 
 func groups() []group {
@@ -40,7 +45,8 @@ func groups() []group {
 		{Name: "agent", Help: "Accepted for the old agent's sake."},
 		{Name: "ovn", Help: "Connections to OVN's central databases. Each option is accepted in [DEFAULT] too."},
 		{Name: "local_ovn_cluster", Help: "The second, node-local OVN of exposing_method = ovn."},
-		{Name: "bgp", Ours: true, Help: "Who speaks BGP."},
+		{Name: "bgp", Ours: true, Help: bgpHelp},
+		peerGroup(), bfdGroup(), kindGroup(),
 		{Name: "safety", Ours: true, Help: "What keeps a broken database from emptying the fabric, and how much is asked of a database."},
 		{Name: "policy", Ours: true, Help: policyHelp},
 		{Name: "paths", Ours: true, Help: "Where the agent meets others."},
@@ -49,12 +55,13 @@ func groups() []group {
 	}
 }
 
-// options is the table of all options, in the order of the reference file.
-func options() []option {
+// options is the table of all options of groups that come once, in the order of the reference file. What [bgp] says of
+// the node's BGP is written to b, and becomes settings when all is known.
+func options(b *speech) []option {
 	var all []option
 	for _, part := range [][]option{
 		driverOptions(), tenantOptions(), vrfOptions(), evpnOptions(), switchOptions(), agentOptions(),
-		centralOptions(), localClusterOptions(), bgpOptions(), safetyOptions(), policyOptions(), pathOptions(), logOptions(),
+		centralOptions(), localClusterOptions(), bgpOptions(), instanceOptions(b), safetyOptions(), policyOptions(), pathOptions(), logOptions(),
 	} {
 		all = append(all, part...)
 	}
@@ -112,11 +119,13 @@ func tenantOptions() []option {
 func vrfOptions() []option {
 	return []option{
 		{Group: "DEFAULT", Name: "bgp_AS", Default: "64999",
-			kind: asNumber(func(s *config.Settings) *uint32 { return &s.Node.AS }),
-			Help: "The AS of this node: the one FRR's default instance runs with."},
+			kind:   asNumber(func(s *config.Settings) *uint32 { return &s.Node.AS }),
+			AlsoIn: []spelling{{"bgp", "as"}},
+			Help:   "The AS of this node: the one FRR's default instance runs with."},
 		{Group: "DEFAULT", Name: "bgp_router_id",
-			kind: routerID(func(s *config.Settings) *netip.Addr { return &s.Node.RouterID }),
-			Help: "Router id of the VRF's BGP instance. Empty: that of FRR's default instance."},
+			kind:   routerID(func(s *config.Settings) *netip.Addr { return &s.Node.RouterID }),
+			AlsoIn: []spelling{{"bgp", "router_id"}},
+			Help:   "Router id of the VRF's BGP instance. Empty: that of FRR's default instance."},
 		{Group: "DEFAULT", Name: "bgp_vrf", Default: "bgp-vrf",
 			kind: device(func(s *config.Settings) *string { return &s.Node.VRF }),
 			Help: "VRF that holds the announced addresses. It forwards nothing."},

@@ -9,21 +9,6 @@ import (
 
 // The options of our own groups, which the old agent never had.
 
-func bgpOptions() []option {
-	speakers := []string{string(config.SpeakerAuto), string(config.SpeakerFRR), string(config.SpeakerEmbedded)}
-	ways := []string{string(config.AnnounceAddress), string(config.AnnounceRoute)}
-	return []option{
-		{Group: "bgp", Name: "speaker", Default: string(config.SpeakerAuto), Values: speakers,
-			kind:  choice(func(s *config.Settings) *config.Speaker { return &s.BGP.Speaker }, speakers...),
-			Built: speakers[:2],
-			Help:  "Who speaks BGP. auto: FRR."},
-		{Group: "bgp", Name: "announce_with", Default: string(config.AnnounceAddress), Values: ways,
-			kind:  choice(func(s *config.Settings) *config.AnnounceWith { return &s.BGP.AnnounceWith }, ways...),
-			Built: ways[:1],
-			Help:  "What makes FRR announce: an address on bgp_nic, or a route in the VRF's table."},
-	}
-}
-
 func safetyOptions() []option {
 	at := func(s *config.Settings) *config.Safety { return &s.Safety }
 	return []option{

@@ -22,7 +22,7 @@ func (l *loader) unknown(table []option) {
 			if known[s] || isForeign(e) {
 				continue
 			}
-			i := slices.IndexFunc(groups(), func(g group) bool { return g.Name == e.group })
+			i := groupIndex(e.group)
 			if i < 0 {
 				s.Name = ""
 			}
@@ -35,6 +35,12 @@ func (l *loader) unknown(table []option) {
 	}
 }
 
+// groupIndex finds the group that options of this one belong to: -1 when nobody knows it.
+func groupIndex(name string) int {
+	of, _, isNamed := family(name)
+	return slices.IndexFunc(groups(), func(g group) bool { return g.Name == of && (g.Named != nil || !isNamed) })
+}
+
 // isForeign tells oslo's own options, which may be written with hyphens.
 func isForeign(e entry) bool {
 	return e.group == "DEFAULT" && slices.Contains(foreign(), strings.ReplaceAll(e.name, "-", "_"))
@@ -43,15 +49,21 @@ func isForeign(e entry) bool {
 func (l *loader) reportUnknown(e entry, groupIndex int, table []option) {
 	p := Problem{File: e.File, Line: e.Line, Option: spelling{e.group, e.name}.String(), Text: "no such option"}
 	if groupIndex < 0 {
-		p.Option, p.Text = "["+e.group+"]", "no such group; its options are ignored"
+		p.Option, p.Text = "["+e.group+"]", "no such group"
+		if shape := meant(e.group); shape != "" {
+			p.Text += "; meant is perhaps " + shape // whoever wrote it relies on it
+			l.problems = append(l.problems, p)
+			return
+		}
+		p.Text += "; its options are ignored"
 		if e.group == "default" {
 			p.Text += " (the group is written [DEFAULT])"
 		}
 		l.warnings = append(l.warnings, p)
 		return
 	}
-	if i := slices.IndexFunc(table, func(o option) bool { return strings.EqualFold(o.Name, e.name) }); i >= 0 {
-		p.Text += "; meant is perhaps " + table[i].spelling().String()
+	if o, ok := meantOption(e, table, groups()[groupIndex].Ours); ok {
+		p.Text += "; meant is perhaps " + o.spelling().String()
 	}
 	if groups()[groupIndex].Ours {
 		l.problems = append(l.problems, p)
@@ -59,4 +71,26 @@ func (l *loader) reportUnknown(e entry, groupIndex int, table []option) {
 	}
 	p.Text += "; it is ignored"
 	l.warnings = append(l.warnings, p)
+}
+
+// meantOption finds the option that a name is perhaps a slip of: of the same group, else one that another group
+// has under that name. The old agent's options that we do not have are no slips of those we have.
+func meantOption(e entry, table []option, ours bool) (option, bool) {
+	slips := []func(o option) bool{
+		func(o option) bool { return o.Group == e.group && strings.EqualFold(o.Name, e.name) },
+		func(o option) bool { return ours && o.Group == e.group && near(o.Name, strings.ToLower(e.name)) },
+		func(o option) bool { return ours && o.Group == e.group && begins(o.Name, e.name) },
+		func(o option) bool { return !strings.Contains(o.Group, ":") && strings.EqualFold(o.Name, e.name) },
+	}
+	for _, slip := range slips {
+		if i := slices.IndexFunc(table, slip); i >= 0 {
+			return table[i], true
+		}
+	}
+	return option{}, false
+}
+
+// begins tells whether one name is the beginning of the other: "password" and "password_file".
+func begins(a, b string) bool {
+	return min(len(a), len(b)) >= 4 && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a))
 }

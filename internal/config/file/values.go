@@ -98,13 +98,7 @@ func integer(at field[int], low, high int) kind {
 // maxSeconds is a year: more is a mistake, and far from what a duration can hold.
 const maxSeconds = 365 * 24 * 3600
 
-func seconds(at field[time.Duration], low int) kind {
-	allowed := fmt.Sprintf("a whole number of seconds from %d to %d", low, maxSeconds)
-	return scalar("seconds", allowed, at, func(text string) (time.Duration, bool) {
-		n, ok := parseInt(text, low, maxSeconds)
-		return time.Duration(n) * time.Second, ok
-	})
-}
+func seconds(at field[time.Duration], low int) kind { return secondsTo(at, low, maxSeconds) }
 
 func parseInt(text string, low, high int) (int, bool) {
 	n, err := strconv.Atoi(text)
@@ -118,18 +112,20 @@ func port(at field[uint16]) kind {
 	})
 }
 
-// asNumber accepts asplain and the asdot form of RFC 5396.
 func asNumber(at field[uint32]) kind {
-	return scalar("AS number", "an AS number from 1 to 4294967295, or as 1.10", at, func(text string) (uint32, bool) {
-		high, low, dotted := strings.Cut(text, ".")
-		if !dotted {
-			n, err := strconv.ParseUint(text, 10, 32)
-			return uint32(n), err == nil && n > 0
-		}
-		h, err1 := strconv.ParseUint(high, 10, 16)
-		l, err2 := strconv.ParseUint(low, 10, 16)
-		return uint32(h<<16 | l), err1 == nil && err2 == nil && h<<16|l > 0
-	})
+	return scalar("AS number", "an AS number from 1 to 4294967295, or as 1.10", at, parseAS)
+}
+
+// parseAS accepts asplain and the asdot form of RFC 5396.
+func parseAS(text string) (uint32, bool) {
+	high, low, dotted := strings.Cut(text, ".")
+	if !dotted {
+		n, err := strconv.ParseUint(text, 10, 32)
+		return uint32(n), err == nil && n > 0
+	}
+	h, err1 := strconv.ParseUint(high, 10, 16)
+	l, err2 := strconv.ParseUint(low, 10, 16)
+	return uint32(h<<16 | l), err1 == nil && err2 == nil && h<<16|l > 0
 }
 
 // table refuses the kernel's own: 0 is unspecified, 253 default, 254 main, 255 local.
