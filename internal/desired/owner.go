@@ -21,8 +21,9 @@ type owner struct {
 //
 //   - The chassis that has bound it is the truth, where that is known, and who it asks for is not: bound nowhere, it
 //     is nobody's.
-//   - An ordinary port: of the hosts it requests, the one that is also neutron:host_id, else the first. host_id
-//     alone will not do: it comes after the port is up, and may stay on the source of a migration for good.
+//   - An ordinary port: of the hosts it requests the first, as OVN takes the main chassis; the second is where it
+//     migrates to. neutron:host_id counts where it requests none: it comes after the port is up, and may stay on the
+//     source of a migration for good, to where the machine may then migrate back.
 //   - A subport is where its parent is; Neutron gives it no host of its own.
 //   - A virtual port is where its active parent is, and ignores requested-chassis, as OVN does.
 //   - An external port is where OVN answers for it, on its group's first live chassis; host_id names another machine.
@@ -60,9 +61,6 @@ func (v *view) boundTo(chassis string) owner {
 
 func ordinaryHost(p *ovn.LogicalSwitchPort) string {
 	if len(p.RequestedChassis) == 0 {
-		return p.HostID
-	}
-	if slices.Contains(p.RequestedChassis, p.HostID) {
 		return p.HostID
 	}
 	return p.RequestedChassis[0]

@@ -20,8 +20,8 @@ func TestOwner(t *testing.T) {
 		want owner
 	}{
 		{"requested before host_id", port{RequestedChassis: []string{"n1"}, HostID: "n9"}, n1},
-		{"of two the one that is host_id",
-			port{RequestedChassis: []string{"n2", "n1"}, HostID: "n1"}, n1},
+		{"of two the first, host_id being the other",
+			port{RequestedChassis: []string{"n2", "n1"}, HostID: "n1"}, n2},
 		{"of two the first", port{RequestedChassis: []string{"n2", "n1"}}, n2},
 		{"of two the first, host_id being neither",
 			port{RequestedChassis: []string{"n2", "n1"}, HostID: "n3"}, n2},

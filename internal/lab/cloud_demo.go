@@ -17,11 +17,24 @@ const (
 	DemoFloatingIP = "203.0.113.50"
 	DemoBalancer   = "lb1"
 	DemoVIP        = "203.0.113.70"
+
+	DemoRouted       = "routed"
+	DemoRoutedRouter = "router2"
+	DemoRoutedVM     = "tvm4"
 )
+
+// DemoSettings are what the agents' configuration has besides with the demonstration cloud: tenants' machines are
+// announced by their own addresses where no SNAT is in between, which would change what they answer.
+const DemoSettings = `
+[DEFAULT]
+expose_tenant_networks = True
+require_snat_disabled_for_tenant_networks = True
+`
 
 // Demo creates the demonstration cloud: a flat provider network without DHCP, dual stack, with a VM on compute1; a
 // tenant network behind a router with a VM with a floating IP on compute2, and one more on each compute; a load balancer
-// on the provider network before these two.
+// on the provider network before these two; a dual-stack tenant network behind a router without SNAT, with a VM that has
+// no address but its own.
 func (c *Cloud) Demo(ctx context.Context) error {
 	steps := []func() error{
 		func() error { return c.demoNetworks(ctx) },
@@ -32,6 +45,7 @@ func (c *Cloud) Demo(ctx context.Context) error {
 			return err
 		},
 		func() error { return c.createPorts(ctx, DemoTenant, DemoTenantVM, DemoMember1, DemoMember2) },
+		func() error { return c.demoRouted(ctx) },
 		func() error {
 			_, err := c.CreateFloatingIP(ctx, DemoPublic, netip.MustParseAddr(DemoFloatingIP))
 			return err
@@ -40,7 +54,7 @@ func (c *Cloud) Demo(ctx context.Context) error {
 		func() error { return c.demoBalancer(ctx) },
 		func() error {
 			return c.BootVMs(ctx, Boot{DemoProviderVM, "compute1"}, Boot{DemoTenantVM, "compute2"},
-				Boot{DemoMember1, "compute1"}, Boot{DemoMember2, "compute2"})
+				Boot{DemoMember1, "compute1"}, Boot{DemoMember2, "compute2"}, Boot{DemoRoutedVM, "compute1"})
 		},
 	}
 	for _, step := range steps {
@@ -63,23 +77,44 @@ func (c *Cloud) demoNetworks(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := c.CreateRouter(ctx, DemoRouter); err != nil {
-		return err
-	}
-	if err := c.SetGateway(ctx, GatewayOptions{Router: DemoRouter, Network: DemoPublic, Addresses: []netip.Addr{
+	return c.demoTenant(ctx, GatewayOptions{Router: DemoRouter, Network: DemoPublic, Addresses: []netip.Addr{
 		netip.MustParseAddr("203.0.113.2"), netip.MustParseAddr("2001:db8:f::2"),
-	}}); err != nil {
+	}}, DemoTenant, SubnetOptions{Name: "tenant-v4", CIDR: netip.MustParsePrefix("10.0.0.0/24"), DHCP: true})
+}
+
+// demoTenant makes a tenant network with its subnets, and the router before it.
+func (c *Cloud) demoTenant(ctx context.Context, g GatewayOptions, network string, subnets ...SubnetOptions) error {
+	if _, err := c.CreateRouter(ctx, g.Router); err != nil {
 		return err
 	}
-	if _, err := c.CreateNetwork(ctx, NetworkOptions{Name: DemoTenant, Type: Geneve}); err != nil {
+	if err := c.SetGateway(ctx, g); err != nil {
 		return err
 	}
-	if _, err := c.CreateSubnet(ctx, SubnetOptions{
-		Network: DemoTenant, Name: "tenant-v4", CIDR: netip.MustParsePrefix("10.0.0.0/24"), DHCP: true,
-	}); err != nil {
+	if _, err := c.CreateNetwork(ctx, NetworkOptions{Name: network, Type: Geneve}); err != nil {
 		return err
 	}
-	return c.AddInterface(ctx, DemoRouter, DemoTenant, "tenant-v4")
+	for _, s := range subnets {
+		s.Network = network
+		if _, err := c.CreateSubnet(ctx, s); err != nil {
+			return err
+		}
+		if err := c.AddInterface(ctx, g.Router, network, s.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cloud) demoRouted(ctx context.Context) error {
+	if err := c.demoTenant(ctx, GatewayOptions{Router: DemoRoutedRouter, Network: DemoPublic, NoSNAT: true,
+		Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.3"), netip.MustParseAddr("2001:db8:f::3")}}, DemoRouted,
+		SubnetOptions{Name: "routed-v4", CIDR: netip.MustParsePrefix("10.1.0.0/24"), DHCP: true},
+		SubnetOptions{Name: "routed-v6", CIDR: netip.MustParsePrefix("2001:db8:a::/64")}); err != nil {
+		return err
+	}
+	_, err := c.CreatePort(ctx, PortOptions{Name: DemoRoutedVM, Network: DemoRouted, Addresses: []netip.Addr{
+		netip.MustParseAddr("10.1.0.11"), netip.MustParseAddr("2001:db8:a::11")}})
+	return err
 }
 
 func (c *Cloud) createPorts(ctx context.Context, network string, names ...string) error {

@@ -143,8 +143,8 @@ func pythonJSON[T any](m map[string]T) string {
 	return "{" + b.String() + "}"
 }
 
-// AddMember adds a port's first IPv4 address, with a TCP port, to a load balancer's pool. A floating IP of the port is
-// associated anew, because it becomes a centralised one.
+// AddMember adds a port's first address of the VIP's family, with a TCP port, to a load balancer's pool. A floating IP of
+// the port is associated anew, because it becomes a centralised one.
 func (c *Cloud) AddMember(ctx context.Context, balancer, port string, tcp uint16) error {
 	l, err := c.LoadBalancer(balancer)
 	if err != nil {
@@ -158,7 +158,10 @@ func (c *Cloud) AddMember(ctx context.Context, balancer, port string, tcp uint16
 	if err != nil {
 		return err
 	}
-	a := p.address4()
+	a, ok := l.reaches(p)
+	if !ok {
+		return fmt.Errorf("add %s to load balancer %s: it has no address of the family of %s", port, balancer, l.VIP)
+	}
 	s, err := n.subnet(a)
 	if err != nil {
 		return err
@@ -179,6 +182,15 @@ func (c *Cloud) AddMember(ctx context.Context, balancer, port string, tcp uint16
 		return nil
 	}
 	return c.Associate(ctx, p.FloatingIP, p.Name)
+}
+
+// reaches is the address of a port that the load balancer sends to: the first of its VIP's family.
+func (l *LoadBalancer) reaches(p *Port) (netip.Addr, bool) {
+	i := slices.IndexFunc(p.Addresses, func(a netip.Addr) bool { return a.Is4() == l.VIP.Is4() })
+	if i < 0 {
+		return netip.Addr{}, false
+	}
+	return p.Addresses[i], true
 }
 
 // isMember reports whether a port is a member of some load balancer. The floating IP of a member is the gateway's in both

@@ -24,8 +24,9 @@ func (c *Cloud) member(balancer, port string) (*LoadBalancer, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	i := slices.IndexFunc(l.Members, func(m Member) bool { return m.Address.Addr() == p.address4() })
-	if i < 0 {
+	a, ok := l.reaches(p)
+	i := slices.IndexFunc(l.Members, func(m Member) bool { return m.Address.Addr() == a })
+	if !ok || i < 0 {
 		return nil, 0, fmt.Errorf("%s is no member of load balancer %s", port, balancer)
 	}
 	return l, i, nil

@@ -116,7 +116,11 @@ func (f *Fabric) steps(o NativeOptions) []step {
 	}
 	// Agents that start at the same moment keep one CPU busy for seconds: last, so that nothing waits for them here.
 	if o.Agent {
-		steps = append(steps, step{"agents", func(ctx context.Context) error { return f.startAgents(ctx, o.AgentConfig) }})
+		more := o.AgentConfig
+		if o.Demo {
+			more = DemoSettings + more
+		}
+		steps = append(steps, step{"agents", func(ctx context.Context) error { return f.startAgents(ctx, more) }})
 	}
 	return steps
 }

@@ -137,8 +137,12 @@ func testOutside(t *testing.T, c *Cloud) {
 	vip := c.state.LoadBalancers[DemoBalancer].VIP
 	gateway, _, _ := hosting(t, c)
 	wireByHand(t, f.nodes[gateway], vip, "", "br-ex") // the gateway answers ARP for it
+	routed, router2 := c.state.Ports[DemoRoutedVM], c.state.Routers[DemoRoutedRouter]
+	for _, a := range routed.Addresses { // the gateway's MAC leads there
+		wireByHand(t, f.nodes[router2.Chassis[0]], a, router2.Gateway.MAC, "br-ex")
+	}
 	for want, addrs := range map[string][]netip.Addr{
-		DemoProviderVM: pvm.Addresses, DemoTenantVM: {fip.Address}, DemoMember1 + DemoMember2: {vip},
+		DemoRoutedVM: routed.Addresses, DemoProviderVM: pvm.Addresses, DemoTenantVM: {fip.Address}, DemoMember1 + DemoMember2: {vip},
 	} {
 		for _, a := range addrs {
 			eventually(t, 15*time.Second, func() error {
@@ -154,7 +158,7 @@ func testOutside(t *testing.T, c *Cloud) {
 	var out strings.Builder
 	must(t, s.Print(&out))
 	t.Logf("\n%s", out.String())
-	for _, a := range append(slices.Clone(pvm.Addresses), fip.Address, vip) {
+	for _, a := range slices.Concat(pvm.Addresses, routed.Addresses, []netip.Addr{fip.Address, vip}) {
 		if nodes := Announcers(s.Table, netip.PrefixFrom(a, a.BitLen())); len(nodes) != 1 {
 			t.Errorf("%s is announced by %v", a, nodes)
 		}

@@ -255,16 +255,21 @@ func (f *Fabric) Summarize(ctx context.Context, c *Cloud) (Summary, error) {
 	return s, nil
 }
 
-// outsideTargets are the addresses that a fabric is to reach: of VMs on provider networks, floating IPs of VMs, and VIPs
-// on external networks.
+// outsideTargets are the addresses that a fabric is to reach: of VMs on provider networks and on tenants' without SNAT,
+// floating IPs of VMs, and VIPs on external networks.
 func (c *Cloud) outsideTargets() []Reach {
 	var out []Reach
 	for name := range c.state.VMs {
 		p := c.state.Ports[name]
+		var inside []netip.Addr
+		what := name
 		if n := c.state.Networks[p.Network]; n != nil && n.Provider() {
-			for _, a := range p.Addresses {
-				out = append(out, Reach{Name: name, Address: a})
-			}
+			inside = p.Addresses
+		} else if c.routed(p.Network) {
+			inside, what = p.Addresses, name+" (tenant network)"
+		}
+		for _, a := range inside {
+			out = append(out, Reach{Name: what, Address: a})
 		}
 		if a, err := netip.ParseAddr(p.FloatingIP); err == nil {
 			out = append(out, Reach{Name: name + " (floating IP)", Address: a})
@@ -277,6 +282,16 @@ func (c *Cloud) outsideTargets() []Reach {
 	}
 	slices.SortFunc(out, func(a, b Reach) int { return a.Address.Compare(b.Address) })
 	return out
+}
+
+// routed tells whether a network is behind a router that leaves its addresses as they are.
+func (c *Cloud) routed(network string) bool {
+	for _, r := range c.state.Routers {
+		if r.Gateway != nil && !r.SNAT && slices.ContainsFunc(r.Interfaces, func(p *Port) bool { return p.Network == network }) {
+			return true
+		}
+	}
+	return false
 }
 
 // Print shows the host routes that nodes announce, then what was reached.
@@ -339,20 +354,36 @@ func NativeSummary(ctx context.Context, wait time.Duration, out io.Writer) error
 	}
 }
 
-// askAgent shows what the agent says, on the node that has the demonstration's floating IP.
+// askAgent shows what the agents say: on the node that has the demonstration's floating IP, and, of the machine on a
+// tenant network, on the node that may host its router's gateway first.
 func (c *Cloud) askAgent(ctx context.Context, out io.Writer) error {
 	vm, err := c.VM(DemoTenantVM)
 	if err != nil {
 		return err
 	}
-	node, err := c.fabric.Node(vm.Node)
+	router, err := c.Router(DemoRoutedRouter)
 	if err != nil {
 		return err
 	}
-	for _, argv := range [][]string{{"ovnbgp", "status"}, {"ovnbgp", "explain", DemoFloatingIP}} {
-		fmt.Fprintf(out, "\n%s# %s\n", node.Name, strings.Join(argv, " "))
+	routed, err := c.Port(DemoRoutedVM)
+	if err != nil {
+		return err
+	}
+	for _, ask := range []struct {
+		node string
+		argv []string
+	}{
+		{vm.Node, []string{"ovnbgp", "status"}},
+		{vm.Node, []string{"ovnbgp", "explain", DemoFloatingIP}},
+		{router.Chassis[0], []string{"ovnbgp", "explain", routed.address4().String()}},
+	} {
+		node, err := c.fabric.Node(ask.node)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "\n%s# %s\n", node.Name, strings.Join(ask.argv, " "))
 		// The exit code is part of what is shown: degraded is no error of the lab.
-		if _, err := node.Attach(ctx, strings.NewReader(""), out, out, argv); err != nil {
+		if _, err := node.Attach(ctx, strings.NewReader(""), out, out, ask.argv); err != nil {
 			return err
 		}
 	}

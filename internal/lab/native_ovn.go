@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -105,12 +106,7 @@ func (f *Fabric) startSwitch(ctx context.Context, n Node) error {
 	}
 	if err := poll(ctx, 30*time.Second, 100*time.Millisecond, func() error {
 		return withLinks(n, func(h *netlink.Handle) error {
-			for _, br := range []string{"br-ex", "br-vlan"} {
-				if err := configure(h, br); err != nil {
-					return err
-				}
-			}
-			return configure(h, "br-tun", n.Encap)
+			return errors.Join(configure(h, "br-ex"), configure(h, "br-vlan"))
 		})
 	}); err != nil {
 		return err
@@ -125,10 +121,16 @@ func (n Node) StartOVSDB(ctx context.Context) error {
 		"--remote=punix:/run/openvswitch/db.sock", "--remote=db:Open_vSwitch,Open_vSwitch,manager_options")
 }
 
-// StartVswitchd starts the node's ovs-vswitchd; it returns when the bridges of the database exist.
+// StartVswitchd starts the node's ovs-vswitchd; it returns when the bridges of the database exist, and the tunnel's has
+// its address: where ovs-vswitchd had taken its devices along, a node's own network configuration would give it back.
 func (n Node) StartVswitchd(ctx context.Context) error {
-	return n.Daemon(ctx, "ovs-vswitchd", "unix:/run/openvswitch/db.sock", "--detach", "--no-chdir", "--pidfile",
-		"--log-file=/var/log/openvswitch/ovs-vswitchd.log")
+	if err := n.Daemon(ctx, "ovs-vswitchd", "unix:/run/openvswitch/db.sock", "--detach", "--no-chdir", "--pidfile",
+		"--log-file=/var/log/openvswitch/ovs-vswitchd.log"); err != nil {
+		return err
+	}
+	return poll(ctx, 30*time.Second, 100*time.Millisecond, func() error {
+		return withLinks(n, func(h *netlink.Handle) error { return configure(h, "br-tun", n.Encap) })
+	})
 }
 
 // StartController starts the node's ovn-controller.

@@ -1,6 +1,7 @@
 package kernel_test
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -73,6 +74,47 @@ func TestRealKernelClearingMayBeInterrupted(t *testing.T) {
 		}
 		if left := owned(t, k); len(left) != 0 {
 			t.Errorf("after %d deletes and the rest, left: %v", n, left)
+		}
+	}
+}
+
+// What a bridge that is mapped no more is known by goes after all else that is on it, and not while that does not go:
+// who would know it later?
+func TestTheMarkOutlivesWhatIsKnownByIt(t *testing.T) {
+	for _, object := range []string{"address 169.254.1.1/32 dev br-ex", "address fd53:d91e:400:7f17::1:1/128 dev br-ex",
+		"link br-ex.100"} {
+		t.Run(object, func(t *testing.T) { outlives(t, object) })
+	}
+}
+
+func outlives(t *testing.T, object string) {
+	k := fakekernel.New()
+	bridge(t, k)
+	converge(t, k, g3())
+	dev := link(t, k, "br-ex.100")
+	must(t, k.LinkSetAlias(dev, "")) // it is ours by its address alone
+	unmapped := base()
+	unmapped.Bridges, unmapped.Routes, unmapped.Addresses, unmapped.Sysctls = nil, nil, nil, nil
+	unmapped.Links = unmapped.Links[:2]
+	k.Fail(object, false)
+	var errs []error
+	for range 3 {
+		_, errs = round(t.Context(), k, unmapped)
+	}
+	if err := errors.Join(errs...); err == nil || !strings.Contains(err.Error(), object+" is still there and is known by it") {
+		t.Errorf("the mark's step says %v", err)
+	}
+	// The IPv4 one goes with the last IPv4 address of the bridge, whoever would keep it.
+	if text := k.String(); !strings.Contains(text, "route default6 dev br-ex table 201") {
+		t.Errorf("the mark is gone:\n%s", text)
+	}
+	k.Fail("", false)
+	converge(t, k, unmapped)
+	for _, mark := range []string{"169.254.", "fd53:", "br-ex.100 ", "table 201"} {
+		for line := range strings.Lines(k.String()) {
+			if strings.Contains(line, mark) && !strings.HasPrefix(line, "sysctl ") {
+				t.Errorf("left: %s", line)
+			}
 		}
 	}
 }

@@ -11,7 +11,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"ovnbgp/internal/client/netlink"
 	"ovnbgp/internal/model"
@@ -86,10 +88,11 @@ type view struct {
 	wanted []model.Announcement
 	byName map[string]netlink.Link
 	names  map[int]string
-	// The tables of mapped bridges, the indexes of bridges that are or were mapped, and those with the VLAN devices on
-	// them: objects without a mark are adopted in the tables and on the devices.
+	// The tables of mapped bridges, the indexes of bridges that are or were mapped, those that only were, and the first
+	// with the VLAN devices on them: objects without a mark are adopted in the tables and on the devices.
 	tables  map[uint32]bool
 	bridges map[int]bool
+	former  map[int]bool
 	devices map[int]bool
 	// doomed are the indexes of links that the plan deletes, unfit the names of those that are not what is wanted under
 	// their name, with the reason.
@@ -110,7 +113,7 @@ type hop struct {
 
 func newView(a netlink.Actual, want model.Node) *view {
 	v := &view{Actual: a, vrf: want.VRF, wanted: want.Announcements, byName: map[string]netlink.Link{}, names: map[int]string{},
-		tables: map[uint32]bool{}, bridges: map[int]bool{}, devices: map[int]bool{}, doomed: map[int]bool{},
+		tables: map[uint32]bool{}, bridges: map[int]bool{}, former: map[int]bool{}, devices: map[int]bool{}, doomed: map[int]bool{},
 		unfit: map[string]string{}, gateways: map[hop][]netip.Prefix{}, withoutIPv6: map[string]string{}}
 	for _, l := range a.Links {
 		v.byName[l.Name] = l
@@ -142,10 +145,35 @@ func newView(a netlink.Actual, want model.Node) *view {
 // the last to go.
 func (v *view) formerBridges(nic string) {
 	for _, r := range v.Routes {
-		if r.Protocol == model.Protocol && marksBridge(r) && v.names[r.LinkIndex] != nic {
-			v.bridges[r.LinkIndex] = true
+		if r.Protocol == model.Protocol && marksBridge(r) && v.names[r.LinkIndex] != nic && !v.bridges[r.LinkIndex] {
+			v.former[r.LinkIndex] = true
 		}
 	}
+	maps.Copy(v.bridges, v.former)
+}
+
+// knownBy names something that is ours only because it is on a bridge of ours: "" when there is nothing.
+func (v *view) knownBy(bridge int) string {
+	on := map[int]bool{bridge: true}
+	for _, l := range v.Links {
+		if l.Kind == "vlan" && l.Parent == bridge {
+			on[l.Index] = true
+			if l.Alias != alias && v.ownedLink(l) {
+				return "link " + l.Name
+			}
+		}
+	}
+	for _, a := range v.Addrs {
+		if on[a.LinkIndex] && v.ownedAddr(a) {
+			return model.Address{Prefix: a.Prefix, Device: v.name(a.LinkIndex)}.String()
+		}
+	}
+	for _, n := range slices.Concat(v.Neighbors, v.Proxies) {
+		if on[n.LinkIndex] && n.Protocol != model.Protocol && v.ownedNeighbor(n) {
+			return "neighbour " + neighborKey{n.IP, v.name(n.LinkIndex)}.String()
+		}
+	}
+	return ""
 }
 
 func marksBridge(r netlink.Route) bool { return r.Dst.Bits() == 0 && !r.Gateway.IsValid() }

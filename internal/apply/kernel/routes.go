@@ -114,8 +114,26 @@ func (c *Carriers) deleteRoute(s *steps, v *view, r netlink.Route) {
 	object := model.Route{Table: r.Table, Prefix: r.Dst, Device: v.name(r.LinkIndex), Gateway: r.Gateway}.String()
 	do := func(context.Context) error { return c.k.RouteDel(r) }
 	if marksBridge(r) {
+		if v.former[r.LinkIndex] {
+			do = c.unmark(v.vrf, r)
+		}
 		s.last = append(s.last, plan.Step{Verb: plan.Delete, Object: object, Why: unwanted, Do: do})
 		return
 	}
 	s.add(plan.Delete, object, unwanted, v.servedBy(r.Dst), do)
+}
+
+// unmark deletes the route by which a bridge that is mapped no more is known, when nothing is left that only the bridge
+// makes ours: a delete may have failed, or may wait, and what is left then would be nobody's.
+func (c *Carriers) unmark(vrf model.VRF, r netlink.Route) func(context.Context) error {
+	return func(ctx context.Context) error {
+		now, err := c.k.Actual(ctx)
+		if err != nil {
+			return fmt.Errorf("kernel: %w", err)
+		}
+		if left := newView(now, model.Node{VRF: vrf}).knownBy(r.LinkIndex); left != "" {
+			return fmt.Errorf("%s is still there and is known by it", left)
+		}
+		return c.k.RouteDel(r)
+	}
 }

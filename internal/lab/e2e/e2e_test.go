@@ -173,9 +173,14 @@ func newStage(ctx context.Context, f *lab.Fabric, name string) (*stage, error) {
 	return s, s.openCloud()
 }
 
-// begin waits until the lab is as scripts expect it: agents have nothing to do, and what the demonstration cloud has is
-// at the leaf.
+// begin waits until the lab is as scripts expect it: agents do as they do by default and have nothing to do, and what the
+// demonstration cloud then has is at the leaf.
 func (s *stage) begin() error {
+	for _, n := range s.fabric.Chassis() {
+		if err := s.undemonstrate(n); err != nil {
+			return err
+		}
+	}
 	if err := s.settled(chassisNames()...); err != nil {
 		return err
 	}
@@ -195,6 +200,19 @@ func (s *stage) begin() error {
 		return nil
 	})
 	return err
+}
+
+// undemonstrate takes the demonstration's settings out of an agent's configuration.
+func (s *stage) undemonstrate(n lab.Node) error {
+	text, err := os.ReadFile(n.Path(lab.AgentConfig))
+	if err != nil {
+		return err
+	}
+	plain := strings.Replace(string(text), lab.DemoSettings, "", 1)
+	if plain == string(text) {
+		return nil
+	}
+	return errors.Join(n.StopAgent(s.ctx), n.WriteFile(lab.AgentConfig, plain, 0o644), n.StartAgent())
 }
 
 // openCloud connects to the Northbound database, anew when it has been away.
