@@ -283,7 +283,7 @@ func addRouting(s *ovn.Snapshot, kind, name string, r reader) bool {
 		kinds := map[string]ovn.NATType{"nat": ovn.DNATAndSNAT, "snat": ovn.SNAT}
 		s.NATs = append(s.NATs, &ovn.NAT{UUID: uuid, Type: kinds[kind], Router: r.str("router"),
 			ExternalIP: r.addr("external"), LogicalIP: r.prefix("logical"), ExternalMAC: r.str("mac"),
-			LogicalPort: r.str("port"), GatewayPort: r.str("gateway"), Network: r.str("network"),
+			LogicalPort: r.str("port"), FIPPort: r.str("fip_port"), GatewayPort: r.str("gateway"), Network: r.str("network"),
 			Labels: r.labels("labels"), Faults: r.fault("NAT", uuid)})
 	case "lb": // "web/udp" is another row of the name web
 		base, _, _ := strings.Cut(name, "/")

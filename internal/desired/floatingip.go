@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -48,7 +49,7 @@ func (v *view) floatingIP(nat *ovn.NAT) finding {
 	f.rank, f.net, f.mac, f.cidr = rankFloatingIP, n, mac, v.externalSubnet(nat)
 	f.kind = model.KindFloatingIP
 	f.subject = v.subject(v.externalNetwork(nat), nat.Router, labels{"the floating IP", nat.Labels},
-		v.portLabels(nat.LogicalPort))
+		v.portLabels(cmp.Or(nat.LogicalPort, nat.FIPPort)))
 	f.why = "floating IP"
 	if nat.LogicalPort != "" {
 		f.why = "floating IP of port " + v.portName(nat.LogicalPort)

@@ -27,6 +27,22 @@ func readAnnounced(t *testing.T) announcedTable {
 	return parseAnnounced(string(data))
 }
 
+// readTenants returns the tables of testdata/announced-tenants.txt, by the options that they are for.
+func readTenants(t *testing.T) map[string]announcedTable {
+	t.Helper()
+	data, err := os.ReadFile("testdata/announced-tenants.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables := map[string]announcedTable{}
+	for section := range strings.SplitSeq(string(data), "\n= ") {
+		if options, table, _ := strings.Cut(section, "\n"); !strings.HasPrefix(options, "#") { // the head of the file
+			tables[options] = parseAnnounced(table)
+		}
+	}
+	return tables
+}
+
 func parseAnnounced(text string) announcedTable {
 	table := announcedTable{}
 	var step string
@@ -99,19 +115,11 @@ func providerNode(name string, ports []*ovn.LogicalSwitchPort) ovn.Local {
 
 // TestNeutronTenants does the same where tenant networks are exposed.
 func TestNeutronTenants(t *testing.T) {
-	data, err := os.ReadFile("testdata/announced-tenants.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
 	steps := neutronSteps(t)
 	checked := 0
-	for section := range strings.SplitSeq(string(data), "\n= ") {
-		options, table, _ := strings.Cut(section, "\n")
-		if strings.HasPrefix(options, "#") {
-			continue // the head of the file
-		}
+	for options, table := range readTenants(t) {
 		c := rows{}.apply(t, "config node "+options).settings(t)
-		for step, want := range parseAnnounced(table) {
+		for step, want := range table {
 			cloud, ok := steps[step]
 			if !ok {
 				t.Errorf("%s: there is no such step", step)
@@ -132,7 +140,7 @@ func checkNeutron(t *testing.T, what string, in Input, c config.Node, want []str
 	n, decisions := Node(in, c)
 	var got []string
 	for _, a := range n.Announcements {
-		got = append(got, strings.TrimSuffix(strings.TrimSuffix(a.Prefix.String(), "/32"), "/128"))
+		got = append(got, prefixText(a.Prefix))
 		w := Whys(in, c, a.Prefix)[a.Prefix]
 		if w.Verdict != model.Announced {
 			t.Errorf("%s: Why says of %s: %+v", what, a.Prefix, w)

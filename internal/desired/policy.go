@@ -125,17 +125,22 @@ func cidrCheck(l config.Lists[netip.Prefix], p netip.Prefix) check {
 		func(e netip.Prefix) (string, bool) { return is, e.Bits() <= p.Bits() && e.Contains(p.Addr()) })
 }
 
+// nameCheck compares the names of a network, or a router, that an address may have; none says that it has none.
+func nameCheck(l config.Lists[config.Name], kind, none, row, called string) check {
+	is := none
+	if row != "" {
+		is = "its " + kind + " is " + bothNames(called, row)
+	}
+	meets := func(e config.Name) (string, bool) { return is, e.Means(row, called) }
+	return match(l, check{kind: kind, option: kind + "s", is: is}, meets, meets)
+}
+
 func (v *view) networkCheck(l config.Lists[config.Name], ls string) check {
 	called := ""
 	if row := v.switches[ls]; row != nil {
 		called = row.NetworkName
 	}
-	is := "it is on no network"
-	if ls != "" {
-		is = "its network is " + bothNames(called, ls)
-	}
-	meets := func(e config.Name) (string, bool) { return is, e.Means(ls, called) }
-	return match(l, check{kind: "network", option: "networks", is: is}, meets, meets)
+	return nameCheck(l, "network", "it is on no network", ls, called)
 }
 
 func (v *view) routerCheck(l config.Lists[config.Name], router string) check {
@@ -143,12 +148,7 @@ func (v *view) routerCheck(l config.Lists[config.Name], router string) check {
 	if row := v.routers[router]; row != nil {
 		called = row.RouterName
 	}
-	is := "it is behind no router"
-	if router != "" {
-		is = "its router is " + bothNames(called, router)
-	}
-	meets := func(e config.Name) (string, bool) { return is, e.Means(router, called) }
-	return match(l, check{kind: "router", option: "routers", is: is}, meets, meets)
+	return nameCheck(l, "router", "it is behind no router", router, called)
 }
 
 // bothNames is what people call a row and, where that is another, what OVN calls it.

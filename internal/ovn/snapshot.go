@@ -162,6 +162,9 @@ type NAT struct {
 	// ExternalMAC is set once a distributed floating IP's port has been up; it stays when the port goes down.
 	ExternalMAC string `json:"externalMAC,omitempty"`
 	LogicalPort string `json:"logicalPort,omitempty"`
+	// FIPPort is external_ids:neutron:fip_port_id, the port that Neutron gave a floating IP to. That of a load
+	// balancer's member has no LogicalPort: the gateway answers for it.
+	FIPPort     string `json:"fipPort,omitempty"`
 	GatewayPort string `json:"gatewayPort,omitempty"` // name of the logical router port
 	// Network is the logical switch that ExternalIP belongs to: "neutron-" and external_ids:neutron:fip_network_id.
 	Network string `json:"network,omitempty"`

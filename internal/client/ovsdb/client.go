@@ -317,7 +317,10 @@ func (s *session) checkServer(ctx context.Context) error {
 		s.databases = table
 		verdict = s.judge()
 	})
-	return errors.Join(err, verdict)
+	if err != nil { // then the other goroutine may be reading the reply still
+		return err
+	}
+	return verdict
 }
 
 // judge looks at what the server says of our database.

@@ -116,6 +116,7 @@ func Snapshot(step string) (ovn.Snapshot, error) {
 type Reader interface {
 	Update(cluster ovsdb.UUID, absent []string) ovn.Snapshot
 	Initialized() bool
+	SelectLabels(keys []string)
 }
 
 // Reader returns empty tables of the step's database, and what converts them.
@@ -129,8 +130,12 @@ func (s Step) Reader() (ovsdb.Tables, Reader) {
 }
 
 // Snapshot converts the step alone, as an agent that starts then would.
-func (s Step) Snapshot() (ovn.Snapshot, error) {
+func (s Step) Snapshot() (ovn.Snapshot, error) { return s.SnapshotWith() }
+
+// SnapshotWith is Snapshot with these keys of external_ids kept.
+func (s Step) SnapshotWith(labels ...string) (ovn.Snapshot, error) {
 	tables, rows := s.Reader()
+	rows.SelectLabels(labels)
 	if err := s.Load(tables); err != nil {
 		return ovn.Snapshot{}, err
 	}
@@ -147,6 +152,16 @@ func (s Step) Load(tables ovsdb.Tables) error {
 		return fmt.Errorf("step %s: %w", s.Name, err)
 	}
 	return nil
+}
+
+// Rewritten is the step with another text of each row: with other addresses, say.
+func (s Step) Rewritten(rewrite func(row string) string) Step {
+	rows := make(map[rowID]json.RawMessage, len(s.rows))
+	for id, row := range s.rows {
+		rows[id] = json.RawMessage(rewrite(string(row)))
+	}
+	s.rows = rows
+	return s
 }
 
 // wireRow turns a row into the notation of OVSDB.

@@ -52,6 +52,7 @@ func (n *Northbound) nat(id ovsdb.UUID) *ovn.NAT {
 		LogicalIP:   p.network("logical_ip", row.LogicalIP),
 		ExternalMAC: p.mac("external_mac", row.ExternalMAC.Value),
 		LogicalPort: row.LogicalPort.Value,
+		FIPPort:     row.ExternalIDs.Get("neutron:fip_port_id"),
 		Labels:      n.labels.of(row.ExternalIDs),
 	}
 	if gateway := n.tables.LogicalRouterPort.Get(row.GatewayPort.Value); row.GatewayPort.Present && gateway != nil {

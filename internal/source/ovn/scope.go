@@ -276,8 +276,10 @@ func (s *scope) ofRouters(now time.Time) {
 		}
 	}
 	for id := range s.answered {
-		if row := s.tables.NAT.Get(id); row != nil && row.LogicalPort.Present {
-			s.translated.add(now, row.LogicalPort.Value)
+		if row := s.tables.NAT.Get(id); row != nil {
+			if name := cmp.Or(row.LogicalPort.Value, row.ExternalIDs.Get("neutron:fip_port_id")); name != "" {
+				s.translated.add(now, name)
+			}
 		}
 	}
 	for id, row := range s.tables.NAT.All() {
