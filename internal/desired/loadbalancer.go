@@ -22,12 +22,14 @@ type balancers struct {
 	ofFIP  map[netip.Addr][]*ovn.LoadBalancer  // rows by the floating IP they name
 	ports  map[string][]*ovn.LogicalSwitchPort // VIP ports by the load balancer's name
 	nat    map[netip.Addr]bool                 // floating IPs that NAT rows give to VIP ports
+	// onRouter are the ports of the routers that some row is attached to.
+	onRouter map[string][]*ovn.LogicalRouterPort
 }
 
 func (v *view) indexBalancers() {
 	b := balancers{named: map[string][]*ovn.LoadBalancer{}, atPort: map[string][]*ovn.LoadBalancer{},
 		ofFIP: map[netip.Addr][]*ovn.LoadBalancer{}, ports: map[string][]*ovn.LogicalSwitchPort{},
-		nat: map[netip.Addr]bool{}}
+		nat: map[netip.Addr]bool{}, onRouter: map[string][]*ovn.LogicalRouterPort{}}
 	for _, lb := range v.in.OVN.Balancers {
 		b.named[lb.Name] = append(b.named[lb.Name], lb)
 		if lb.VIPPort != "" {
@@ -36,11 +38,19 @@ func (v *view) indexBalancers() {
 		if lb.VIPFIP.IsValid() {
 			b.ofFIP[lb.VIPFIP] = append(b.ofFIP[lb.VIPFIP], lb)
 		}
+		for _, r := range lb.Routers {
+			b.onRouter[r] = nil
+		}
 	}
 	for _, p := range v.in.OVN.Ports {
 		if p.DeviceOwner == ownerBalancer {
 			name := strings.TrimPrefix(p.DeviceID, "lb-")
 			b.ports[name] = append(b.ports[name], p)
+		}
+	}
+	for _, rp := range v.in.OVN.RouterPorts {
+		if list, attached := b.onRouter[rp.Router]; attached {
+			b.onRouter[rp.Router] = append(list, rp)
 		}
 	}
 	v.balancers = b
@@ -326,10 +336,11 @@ func (v *view) vipNetwork(lb *ovn.LoadBalancer, a netip.Addr) string {
 		return ""
 	}
 	var best *ovn.LogicalRouterPort
-	for _, rp := range v.in.OVN.RouterPorts {
-		if slices.Contains(lb.Routers, rp.Router) && subnetOf(rp.Networks, a).IsValid() &&
-			(best == nil || rp.Name < best.Name) {
-			best = rp
+	for _, r := range lb.Routers {
+		for _, rp := range v.balancers.onRouter[r] {
+			if subnetOf(rp.Networks, a).IsValid() && (best == nil || rp.Name < best.Name) {
+				best = rp
+			}
 		}
 	}
 	if best == nil {

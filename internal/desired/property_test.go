@@ -82,25 +82,30 @@ func balance(t *rapid.T, s *ovn.Snapshot, address func() netip.Addr) {
 		if pick("VIP port", "", "yes", "yes") != "" {
 			s.Ports = append(s.Ports, port)
 		}
-		fip := address()
+		// A floating IP that nothing calls the load balancer's would be two rows' with one address.
+		meant := pick("meant for", "", "r1", "r2")
+		fip, fipNamed := address(), pick("names its floating IP", "", "yes", "yes") != ""
 		if pick("floating IP", "", "", "yes") != "" {
 			s.NATs = append(s.NATs, &ovn.NAT{UUID: "n" + name, Type: ovn.DNATAndSNAT, Router: pick("router", "r1", "r2"),
 				ExternalIP: fip, ExternalMAC: pick("mac", "", "fa:16:3e:00:00:04"), LogicalPort: pick("port", "", port.Name),
 				Network: pick("switch", "", "s1", "s2")})
 		}
+		// Octavia attaches the rows of all protocols alike.
+		routers := rapid.SampledFrom([][]string{nil, {"r1"}, {"r1"}, {"r2"}, {"r1", "r2"}}).Draw(t, "attached")
 		for _, protocol := range []string{"tcp", "udp"}[:rapid.IntRange(1, 2).Draw(t, "protocols")] {
 			lb := &ovn.LoadBalancer{UUID: name + protocol, Name: name, Protocol: protocol, VIP: vip,
-				VIPPort: pick("names its port", "", port.Name), Router: pick("meant for", "", "r1", "r2"),
+				VIPPort: pick("names its port", "", port.Name), Router: meant,
 				Disabled: pick("disabled", "", "", "", "yes") != ""}
-			if pick("names its floating IP", "", "yes") != "" {
-				lb.VIPFIP = fip
+			if pick("serves", "", "yes", "yes", "yes") != "" {
+				lb.VIPs = append(lb.VIPs, vip)
 			}
-			for _, a := range []netip.Addr{vip, fip} {
-				if pick("serves", "", "yes", "yes") != "" {
-					lb.VIPs = append(lb.VIPs, a)
+			if fipNamed {
+				lb.VIPFIP = fip
+				if pick("serves its floating IP", "", "yes", "yes") != "" {
+					lb.VIPs = append(lb.VIPs, fip)
 				}
 			}
-			lb.Routers = rapid.SampledFrom([][]string{nil, {"r1"}, {"r2"}, {"r1", "r2"}}).Draw(t, "attached")
+			lb.Routers = routers
 			s.Balancers = append(s.Balancers, lb)
 		}
 	}
@@ -118,41 +123,60 @@ func on(s ovn.Snapshot, host, chassis string) Input {
 // Whatever the rows say: no two nodes announce one address, what is announced has its carriers and its decision,
 // Why agrees with Node, and whoever does not announce an address that another does knows that it is elsewhere.
 func TestAnyCloud(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { checkCloud(t, cloud(t)) })
+}
+
+// The same where load balancers have a chance: their routers have gateways on a provider network that both nodes map.
+func TestAnyBalancers(t *testing.T) {
 	served := 0 // addresses of load balancers that were announced
 	rapid.Check(t, func(t *rapid.T) {
 		s := cloud(t)
-		here, there := on(s, "n1", "S1"), on(s, "n2", "S2")
-		n1, d1 := Node(here, defaults())
-		n2, _ := Node(there, defaults())
-		for _, key := range n1.Keys() {
-			if slices.Contains(n2.Keys(), key) {
-				t.Errorf("%s is announced on both nodes", key)
-			}
+		s.Ports = append(s.Ports, &ovn.LogicalSwitchPort{Name: "net", Type: ovn.PortLocalnet, Switch: "s1", PhysicalNetwork: "p1"})
+		for i, chassis := range []string{"S1", "S2"} {
+			s.RouterPorts = append(s.RouterPorts, &ovn.LogicalRouterPort{UUID: "g" + chassis, Name: "lrp-" + chassis,
+				Router: fmt.Sprintf("r%d", i+1), Switch: "s1", MAC: "fa:16:3e:00:00:05", Gateway: true, HostingChassis: chassis,
+				Networks: []netip.Prefix{netip.MustParsePrefix(fmt.Sprintf("100.64.1.%d/16", i+1)),
+					netip.MustParsePrefix(fmt.Sprintf("2001:db8:1::ff0%d/64", i+1))}})
 		}
-		for _, a := range n2.Announcements {
-			if w := Why(here, defaults(), a.Prefix.Addr()); w.Verdict == model.Announced || w.Evidence != model.Explained {
-				t.Errorf("n1 says of %s on n2: %+v", a.Prefix, w)
-			}
-		}
-		for _, a := range n1.Announcements {
-			checkCarried(t, n1, a)
+		for _, a := range checkCloud(t, s) {
 			if balanced(s, a.Prefix.Addr()) {
 				served++
 			}
 		}
-		for _, d := range d1 {
-			w := Why(here, defaults(), d.Address)
-			if d.Address.IsValid() && d != w && !(balanced(s, d.Address) && agree(n1, w)) {
-				t.Errorf("Node says %+v and Why %+v", d, w)
-			}
-			if d.Verdict != model.Announced && d.Evidence == "" || d.Text == "" || d.Row == "" || d.Reason == "" {
-				t.Errorf("a decision lacks something: %+v", d)
-			}
-		}
 	})
 	if served == 0 {
-		t.Error("no load balancer was ever announced")
+		t.Error("no address of a load balancer was ever announced")
 	}
+}
+
+// checkCloud holds what two nodes do in a cloud to what must be, and returns what the first announces.
+func checkCloud(t *rapid.T, s ovn.Snapshot) []model.Announcement {
+	here, there := on(s, "n1", "S1"), on(s, "n2", "S2")
+	n1, d1 := Node(here, defaults())
+	n2, _ := Node(there, defaults())
+	for _, key := range n1.Keys() {
+		if slices.Contains(n2.Keys(), key) {
+			t.Errorf("%s is announced on both nodes", key)
+		}
+	}
+	for _, a := range n2.Announcements {
+		if w := Why(here, defaults(), a.Prefix.Addr()); w.Verdict == model.Announced || w.Evidence != model.Explained {
+			t.Errorf("n1 says of %s on n2: %+v", a.Prefix, w)
+		}
+	}
+	for _, a := range n1.Announcements {
+		checkCarried(t, n1, a)
+	}
+	for _, d := range d1 {
+		w := Why(here, defaults(), d.Address)
+		if d.Address.IsValid() && d != w && !(balanced(s, d.Address) && agree(n1, w)) {
+			t.Errorf("Node says %+v and Why %+v", d, w)
+		}
+		if d.Verdict != model.Announced && d.Evidence == "" || d.Text == "" || d.Row == "" || d.Reason == "" {
+			t.Errorf("a decision lacks something: %+v", d)
+		}
+	}
+	return n1.Announcements
 }
 
 // balanced tells whether a load balancer has the address, which each of its rows may say something of.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"ovnbgp/internal/client/ovsdb"
+	"ovnbgp/internal/ovn"
 )
 
 // cache holds what rows of one table were converted into. A row that converts to the same value keeps the value it
@@ -14,6 +15,29 @@ type cache[T any] struct {
 	key    func(*T) string // what the list is sorted by; equal keys are sorted by row
 	byRow  map[ovsdb.UUID]*T
 	sorted []entry[T]
+	// conversions is how often a row was converted: tests hold it to what changed.
+	conversions int
+}
+
+// nouns are what rows of either central database are converted into.
+type nouns struct {
+	switches    *cache[ovn.LogicalSwitch]
+	ports       *cache[ovn.LogicalSwitchPort]
+	routers     *cache[ovn.LogicalRouter]
+	routerPorts *cache[ovn.LogicalRouterPort]
+	balancers   *cache[ovn.LoadBalancer]
+	groups      *cache[ovn.HAChassisGroup]
+}
+
+func newNouns() nouns {
+	return nouns{
+		switches:    newCache(func(x *ovn.LogicalSwitch) string { return x.Name }),
+		ports:       newCache(func(x *ovn.LogicalSwitchPort) string { return x.Name }),
+		routers:     newCache(func(x *ovn.LogicalRouter) string { return x.Name }),
+		routerPorts: newCache(func(x *ovn.LogicalRouterPort) string { return x.Name }),
+		balancers:   newCache(func(x *ovn.LoadBalancer) string { return x.Name }),
+		groups:      newCache(func(x *ovn.HAChassisGroup) string { return x.Name }),
+	}
 }
 
 type entry[T any] struct {
@@ -30,6 +54,7 @@ func newCache[T any](key func(*T) string) *cache[T] {
 func (c *cache[T]) update(rows set, convert func(ovsdb.UUID) *T) bool {
 	var fresh []entry[T]
 	stale := set{}
+	c.conversions += len(rows)
 	for id := range rows {
 		value, old := convert(id), c.byRow[id]
 		switch {

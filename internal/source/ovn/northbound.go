@@ -11,21 +11,15 @@ import (
 type Northbound struct {
 	tables *nb.Tables
 
-	switches    *cache[ovn.LogicalSwitch]
-	ports       *cache[ovn.LogicalSwitchPort]
-	routers     *cache[ovn.LogicalRouter]
-	routerPorts *cache[ovn.LogicalRouterPort]
-	nats        *cache[ovn.NAT]
-	balancers   *cache[ovn.LoadBalancer]
-	routes      *cache[ovn.StaticRoute]
-	dhcp        *cache[ovn.DHCPOptions]
-	groups      *cache[ovn.HAChassisGroup]
+	nouns
+	nats   *cache[ovn.NAT]
+	routes *cache[ovn.StaticRoute]
+	dhcp   *cache[ovn.DHCPOptions]
 
 	switchOf, portRouter, natRouter, routeRouter *owners
 	balancerRouters, balancerSwitches            *sharers
-	// routerPeers are the switch ports that name a router's port, by their row.
-	routerPeers  map[ovsdb.UUID]*ovn.LogicalSwitchPort
-	peersTouched bool
+	peers                                        *peers
+	portNames                                    *naming // of routers' ports
 
 	labels   selection
 	snapshot ovn.Snapshot // without what the local switch says
@@ -34,19 +28,14 @@ type Northbound struct {
 // NewNorthbound returns a converter of tables.
 func NewNorthbound(tables *nb.Tables) *Northbound {
 	return &Northbound{
-		tables:      tables,
-		switches:    newCache(func(x *ovn.LogicalSwitch) string { return x.Name }),
-		ports:       newCache(func(x *ovn.LogicalSwitchPort) string { return x.Name }),
-		routers:     newCache(func(x *ovn.LogicalRouter) string { return x.Name }),
-		routerPorts: newCache(func(x *ovn.LogicalRouterPort) string { return x.Name }),
-		nats:        newCache(func(x *ovn.NAT) string { return x.UUID }),
-		balancers:   newCache(func(x *ovn.LoadBalancer) string { return x.Name }),
-		routes:      newCache(func(x *ovn.StaticRoute) string { return x.UUID }),
-		dhcp:        newCache(func(x *ovn.DHCPOptions) string { return x.UUID }),
-		groups:      newCache(func(x *ovn.HAChassisGroup) string { return x.Name }),
-		switchOf:    newOwners(), portRouter: newOwners(), natRouter: newOwners(), routeRouter: newOwners(),
+		tables:   tables,
+		nouns:    newNouns(),
+		nats:     newCache(func(x *ovn.NAT) string { return x.UUID }),
+		routes:   newCache(func(x *ovn.StaticRoute) string { return x.UUID }),
+		dhcp:     newCache(func(x *ovn.DHCPOptions) string { return x.UUID }),
+		switchOf: newOwners(), portRouter: newOwners(), natRouter: newOwners(), routeRouter: newOwners(),
 		balancerRouters: newSharers(), balancerSwitches: newSharers(),
-		routerPeers: map[ovsdb.UUID]*ovn.LogicalSwitchPort{},
+		peers: newPeers(), portNames: newNaming(),
 	}
 }
 
@@ -139,10 +128,17 @@ func (n *Northbound) updateRouters() {
 	nats, routes := toConvert(&n.labels, n.tables.NAT), changed(n.tables.LogicalRouterStaticRoute)
 	if len(ports) > 0 {
 		for id, row := range n.tables.NAT.All() { // they name their gateway port
-			if row.GatewayPort.Present {
+			if row.GatewayPort.Present && ports.has(row.GatewayPort.Value) {
 				nats.add(id)
 			}
 		}
+	}
+	for id := range ports {
+		name := ""
+		if row := n.tables.LogicalRouterPort.Get(id); row != nil {
+			name = row.Name
+		}
+		n.portNames.set(id, name)
 	}
 	for id := range routers {
 		name, has := "", [3][]ovsdb.UUID{}
@@ -162,15 +158,15 @@ func (n *Northbound) updateRouters() {
 	if n.routes.update(routes, n.staticRoute) {
 		n.snapshot.StaticRoutes = n.routes.values()
 	}
-	// A router's port says too little of itself: its switch is known by the switch's port that names it. So all
-	// are converted when any may be different; those that come out as they were stay.
-	if !n.peersTouched && len(ports)+len(changed(n.tables.HAChassisGroup)) == 0 {
-		return
+	if len(changed(n.tables.HAChassisGroup)) > 0 {
+		for id, row := range n.tables.LogicalRouterPort.All() {
+			if row.HAChassisGroup.Present {
+				ports.add(id)
+			}
+		}
 	}
-	n.peersTouched = false
-	every(ports, n.tables.LogicalRouterPort)
-	peers := peerSwitches(n.routerPeers)
-	if n.routerPorts.update(ports, func(id ovsdb.UUID) *ovn.LogicalRouterPort { return n.routerPort(id, peers) }) {
+	n.peers.take(ports, n.portNames)
+	if n.routerPorts.update(ports, n.routerPort) {
 		n.snapshot.RouterPorts = n.routerPorts.values()
 	}
 }

@@ -13,7 +13,7 @@ import (
 func (n *Northbound) switchPort(id ovsdb.UUID) *ovn.LogicalSwitchPort {
 	row := n.tables.LogicalSwitchPort.Get(id)
 	if row == nil {
-		n.setPeer(id, nil)
+		n.peers.set(id, nil)
 		return nil
 	}
 	p := parser{table: "Logical_Switch_Port", row: id.String()}
@@ -51,7 +51,7 @@ func (n *Northbound) switchPort(id ovsdb.UUID) *ovn.LogicalSwitchPort {
 	addresses(&p, port, column{"addresses", row.Addresses},
 		column{"dynamic_addresses", []string{row.DynamicAddresses.Value}})
 	port.Faults = p.faults
-	n.setPeer(id, port)
+	n.peers.set(id, port)
 	return port
 }
 
@@ -63,19 +63,6 @@ func cidrs(p *parser, ids ovsdb.Map) (list []netip.Prefix) {
 		}
 	}
 	return list
-}
-
-// setPeer takes note of a switch's port that may be the other end of a router's.
-func (n *Northbound) setPeer(id ovsdb.UUID, port *ovn.LogicalSwitchPort) {
-	_, was := n.routerPeers[id]
-	if port != nil && port.RouterPort != "" {
-		n.routerPeers[id] = port
-	} else if was {
-		delete(n.routerPeers, id)
-	} else {
-		return
-	}
-	n.peersTouched = true
 }
 
 // column is a column that has addresses in it, and what it says.

@@ -14,15 +14,15 @@ func (n *Northbound) router(id ovsdb.UUID) *ovn.LogicalRouter {
 		RouterName: row.ExternalIDs.Get("neutron:router_name"), Labels: n.labels.of(row.ExternalIDs)}
 }
 
-// routerPort converts a row of Logical_Router_Port; peers are the switches at the other end, by port name.
-func (n *Northbound) routerPort(id ovsdb.UUID, peers map[string]string) *ovn.LogicalRouterPort {
+// routerPort converts a row of Logical_Router_Port.
+func (n *Northbound) routerPort(id ovsdb.UUID) *ovn.LogicalRouterPort {
 	row := n.tables.LogicalRouterPort.Get(id)
 	if row == nil {
 		return nil
 	}
 	p := parser{table: "Logical_Router_Port", row: id.String()}
 	port := &ovn.LogicalRouterPort{
-		UUID: p.row, Name: row.Name, Router: n.portRouter.name(id), Switch: peers[row.Name],
+		UUID: p.row, Name: row.Name, Router: n.portRouter.name(id), Switch: n.peers.switchOf(row.Name),
 		MAC:            p.mac("mac", row.MAC),
 		Gateway:        len(row.GatewayChassis) > 0 || row.HAChassisGroup.Present,
 		HAGroup:        n.groupName(row.HAChassisGroup),
@@ -79,21 +79,4 @@ func (n *Northbound) staticRoute(id ovsdb.UUID) *ovn.StaticRoute {
 	}
 	route.Faults = p.faults
 	return route
-}
-
-// peerSwitches returns which switch is at the other end of a router's port, by the port's name, given the switch ports
-// that name one. While Neutron moves a port two may claim it; the lower row wins, for no better reason than that it
-// does so every time.
-func peerSwitches(ports map[ovsdb.UUID]*ovn.LogicalSwitchPort) map[string]string {
-	best := map[string]ovsdb.UUID{}
-	for id, port := range ports {
-		if other, ok := best[port.RouterPort]; port.Switch != "" && (!ok || id.Compare(other) < 0) {
-			best[port.RouterPort] = id
-		}
-	}
-	switches := make(map[string]string, len(best))
-	for name, id := range best {
-		switches[name] = ports[id].Switch
-	}
-	return switches
 }

@@ -15,27 +15,21 @@ import (
 type Southbound struct {
 	tables *sb.Tables
 
-	switches    *cache[ovn.LogicalSwitch]
-	ports       *cache[ovn.LogicalSwitchPort]
-	routers     *cache[ovn.LogicalRouter]
-	routerPorts *cache[ovn.LogicalRouterPort]
-	nats        *cache[translations]
-	balancers   *cache[ovn.LoadBalancer]
-	groups      *cache[ovn.HAChassisGroup]
+	nouns
+	nats *cache[translations]
 
 	// What is known of rows of Port_Binding, to find those that are to be converted when another row changed.
-	on           map[ovsdb.UUID]set                    // by datapath
-	datapathOf   map[ovsdb.UUID]ovsdb.UUID             // of each row in on
-	routerSide   set                                   // ports of routers
-	places       map[ovsdb.UUID]string                 // rows of gateways' places: the router port's name
-	routerPeers  map[ovsdb.UUID]*ovn.LogicalSwitchPort // switch ports that name a router's port
-	translating  set                                   // those of them with nat_addresses
-	floatingIPs  map[ovsdb.UUID]netip.Addr             // switch ports with neutron:port_fip
-	vipPorts     map[ovsdb.UUID]*ovn.LogicalSwitchPort // of load balancers
-	routersStale bool
-	natsStale    bool
-	lbsStale     bool
-	labels       selection
+	on          map[ovsdb.UUID]set                    // by datapath
+	datapathOf  map[ovsdb.UUID]ovsdb.UUID             // of each row in on
+	routerSide  *naming                               // ports of routers
+	places      *naming                               // rows of gateways' places: the router port's name
+	peers       *peers                                // switch ports that name a router's port
+	translating set                                   // those of them with nat_addresses
+	floatingIPs map[ovsdb.UUID]netip.Addr             // switch ports with neutron:port_fip
+	vipPorts    map[ovsdb.UUID]*ovn.LogicalSwitchPort // of load balancers
+	natsStale   bool
+	lbsStale    bool
+	labels      selection
 
 	snapshot ovn.Snapshot // without what the local switch says
 }
@@ -43,16 +37,11 @@ type Southbound struct {
 // NewSouthbound returns a converter of tables.
 func NewSouthbound(tables *sb.Tables) *Southbound {
 	return &Southbound{
-		tables:      tables,
-		switches:    newCache(func(x *ovn.LogicalSwitch) string { return x.Name }),
-		ports:       newCache(func(x *ovn.LogicalSwitchPort) string { return x.Name }),
-		routers:     newCache(func(x *ovn.LogicalRouter) string { return x.Name }),
-		routerPorts: newCache(func(x *ovn.LogicalRouterPort) string { return x.Name }),
-		nats:        newCache(func(x *translations) string { return x.port }),
-		balancers:   newCache(func(x *ovn.LoadBalancer) string { return x.Name }),
-		groups:      newCache(func(x *ovn.HAChassisGroup) string { return x.Name }),
-		on:          map[ovsdb.UUID]set{}, datapathOf: map[ovsdb.UUID]ovsdb.UUID{},
-		routerSide: set{}, places: map[ovsdb.UUID]string{}, routerPeers: map[ovsdb.UUID]*ovn.LogicalSwitchPort{},
+		tables: tables,
+		nouns:  newNouns(),
+		nats:   newCache(func(x *translations) string { return x.port }),
+		on:     map[ovsdb.UUID]set{}, datapathOf: map[ovsdb.UUID]ovsdb.UUID{},
+		routerSide: newNaming(), places: newNaming(), peers: newPeers(),
 		translating: set{}, floatingIPs: map[ovsdb.UUID]netip.Addr{}, vipPorts: map[ovsdb.UUID]*ovn.LogicalSwitchPort{},
 		snapshot: ovn.Snapshot{Bindings: true, Tables: map[string]string{
 			"Logical_Switch": "Datapath_Binding", "Logical_Switch_Port": "Port_Binding",

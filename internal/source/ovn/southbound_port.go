@@ -88,9 +88,7 @@ func peerOf(row *sb.PortBinding) string {
 // note keeps what other rows are converted by, and tells which of those may be different now; port is nil for what is
 // no port of a switch.
 func (s *Southbound) note(id ovsdb.UUID, row *sb.PortBinding, port *ovn.LogicalSwitchPort) {
-	if keep(s.routerPeers, id, port, port != nil && port.RouterPort != "") {
-		s.routersStale = true
-	}
+	s.peers.set(id, port)
 	if keep(s.vipPorts, id, port, port != nil && strings.HasPrefix(port.PortName, vipPortPrefix)) {
 		s.lbsStale = true
 	}

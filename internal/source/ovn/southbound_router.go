@@ -15,60 +15,57 @@ import (
 // placePrefix begins the name of the row that says where a gateway is; the router port's name follows.
 const placePrefix = "cr-"
 
-// updateRouterPorts converts all ports of routers when one of them, a gateway's place or a switch's port at the other
-// end may be different: what is to be known of one is in three rows. Those that come out as they were stay.
+// updateRouterPorts converts the ports of routers that may be different: what is to be known of one is in three rows,
+// its own, its gateway's place, and that of the switch's port at the other end.
 func (s *Southbound) updateRouterPorts(ports set) {
+	stale := set{}
 	for id := range ports {
 		row := s.tables.PortBinding.Get(id)
 		router := ""
 		if row != nil {
 			_, router = s.datapath(row.Datapath)
 		}
-		was := s.routerSide.has(id)
-		_, wasPlace := s.places[id]
-		isPlace := router != "" && row.Type == "chassisredirect"
-		if router != "" && !isPlace {
-			s.routerSide.add(id)
-		} else {
-			delete(s.routerSide, id)
+		name, place := "", ""
+		switch {
+		case router == "":
+		case row.Type == "chassisredirect":
+			place = cmp.Or(row.Options.Get("distributed-port"), strings.TrimPrefix(row.LogicalPort, placePrefix))
+		default:
+			name = row.LogicalPort
 		}
-		var of string
-		if isPlace {
-			of = cmp.Or(row.Options.Get("distributed-port"), strings.TrimPrefix(row.LogicalPort, placePrefix))
+		if was := s.routerSide.set(id, name); was != "" || name != "" {
+			stale.add(id)
 		}
-		keep(s.places, id, of, isPlace)
-		if isPlace || wasPlace || was || s.routerSide.has(id) {
-			s.routersStale = true
-		}
+		s.peers.touch(s.places.set(id, place))
+		s.peers.touch(place)
 	}
-	if !s.routersStale {
-		return
-	}
-	s.routersStale = false
-	rows := s.routerPorts.andKnown(s.routerSide)
-	places := map[string]*sb.PortBinding{}
-	for id, of := range s.places {
-		places[of] = s.tables.PortBinding.Get(id)
-	}
-	peers := peerSwitches(s.routerPeers)
-	if s.routerPorts.update(rows, func(id ovsdb.UUID) *ovn.LogicalRouterPort { return s.routerPort(id, peers, places) }) {
+	s.peers.take(stale, s.routerSide)
+	if s.routerPorts.update(stale, s.routerPort) {
 		s.snapshot.RouterPorts = s.routerPorts.values()
 		s.natsStale, s.lbsStale = true, true
 	}
 }
 
-// routerPort converts a row of Port_Binding on a logical router. peers are the switches at the other end and places
-// the rows that say where gateways are, both by port name.
-func (s *Southbound) routerPort(id ovsdb.UUID, peers map[string]string, places map[string]*sb.PortBinding) *ovn.LogicalRouterPort {
-	if !s.routerSide.has(id) {
+// placeOf returns the row that says where a router port's gateway is, nil if there is none.
+func (s *Southbound) placeOf(routerPort string) *sb.PortBinding {
+	id, found := s.places.first(routerPort, func(ovsdb.UUID) bool { return true })
+	if !found {
+		return nil
+	}
+	return s.tables.PortBinding.Get(id)
+}
+
+// routerPort converts a row of Port_Binding on a logical router.
+func (s *Southbound) routerPort(id ovsdb.UUID) *ovn.LogicalRouterPort {
+	if s.routerSide.names[id] == "" {
 		return nil
 	}
 	row := s.tables.PortBinding.Get(id)
 	p := parser{table: "Port_Binding", row: id.String()}
 	_, router := s.datapath(row.Datapath)
-	port := &ovn.LogicalRouterPort{UUID: p.row, Name: row.LogicalPort, Router: router, Switch: peers[row.LogicalPort]}
+	port := &ovn.LogicalRouterPort{UUID: p.row, Name: row.LogicalPort, Router: router, Switch: s.peers.switchOf(row.LogicalPort)}
 	port.Gateway = row.Options.Get("chassis-redirect-port") != ""
-	if place := places[port.Name]; place != nil {
+	if place := s.placeOf(port.Name); place != nil {
 		port.Gateway = true
 		port.HAGroup = s.groupName(place.HAChassisGroup)
 		port.HostingChassis = s.chassis(place.Chassis)
@@ -149,7 +146,7 @@ func (s *Southbound) translate(id ovsdb.UUID, k known) *translations {
 	}
 	t := &translations{port: row.LogicalPort}
 	for _, entry := range row.NATAddresses {
-		for _, nat := range s.entry(id, entry, s.routerPeers[id], k) {
+		for _, nat := range s.entry(id, entry, s.peers.ports[id], k) {
 			if old := before[nat.UUID]; old != nil && reflect.DeepEqual(old, nat) {
 				nat = old
 			}

@@ -124,14 +124,14 @@ func (s *southboundScope) hostedRouters(chassis string, own set, now time.Time) 
 // switches returns the switches that have a port of a hosted router.
 func (s *southboundScope) switches() (datapaths []ovsdb.UUID) {
 	hosted := map[string]bool{}
-	for id := range s.rows.routerSide {
+	for id := range s.rows.routerSide.names {
 		if row := s.tables.PortBinding.Get(id); row != nil {
 			if _, ok := s.routers[row.Datapath]; ok {
 				hosted[row.LogicalPort] = true
 			}
 		}
 	}
-	for id, port := range s.rows.routerPeers {
+	for id, port := range s.rows.peers.ports {
 		if row := s.tables.PortBinding.Get(id); row != nil && hosted[port.RouterPort] {
 			datapaths = append(datapaths, row.Datapath)
 		}
