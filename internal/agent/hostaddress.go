@@ -3,9 +3,12 @@ package agent
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"ovnbgp/internal/config"
+	"ovnbgp/internal/desired"
 	"ovnbgp/internal/metrics"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/source/health"
@@ -77,4 +80,30 @@ func (h *hostAddresses) pokes() <-chan struct{} {
 		return nil
 	}
 	return h.health.Pokes()
+}
+
+// gateLimit is how long the kernel may take to be asked at a closed gate.
+const gateLimit = time.Second
+
+// hostNow brings into a state what the host says now of its own addresses. What cannot be read stays as it was.
+func (n *node) hostNow(state model.Node) model.Node {
+	c := *n.source.config.Load()
+	if len(c.HostAddresses) == 0 {
+		return state
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), gateLimit)
+	defer cancel()
+	list, err := n.source.addresses.read(ctx, c)
+	if err != nil {
+		return state
+	}
+	return desired.HostAddresses(state, model.Host{Addresses: list}, c)
+}
+
+// isHostAddress tells whether a key is that of an address of the host's own: nothing that OVN says can explain it.
+func (n *node) isHostAddress(key string) bool {
+	c := *n.source.config.Load()
+	return slices.ContainsFunc(c.HostAddresses, func(h config.HostAddress) bool {
+		return key == model.Key(c.VRF, netip.PrefixFrom(h.Address, h.Address.BitLen()))
+	})
 }

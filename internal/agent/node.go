@@ -126,6 +126,8 @@ func (n *node) newLoop(s config.Settings, version string, log *slog.Logger,
 	return reconcile.New(reconcile.Options[roundInput, model.Node]{
 		Source:         n.source,
 		Compute:        func(in roundInput) (model.Node, []model.Decision) { return desired.Node(in.Input, in.Config) },
+		AtGate:         n.hostNow,
+		Free:           n.isHostAddress,
 		Carriers:       []reconcile.Applier[model.Node]{n.carriers, n.flows},
 		Announcers:     []reconcile.Announcer[model.Node]{n.addresses, n.leak},
 		Explain:        own,

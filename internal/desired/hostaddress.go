@@ -3,6 +3,7 @@ package desired
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"ovnbgp/internal/config"
 	"ovnbgp/internal/model"
@@ -56,4 +57,36 @@ func (v *view) placeHostAddress(h config.HostAddress, state model.HostAddress) m
 func (v *view) hostAnnouncement(f finding) model.Announcement {
 	return model.Announcement{VRF: v.c.VRF, Prefix: f.prefix, Device: f.device, AsRoute: true,
 		Kinds: []model.Kind{f.kind}, Whys: []string{f.why}}
+}
+
+// HostAddresses brings into a state what the host says now of its own addresses. It is for the time while OVN cannot be
+// read: they do not depend on it, and what depends on it stays as it was.
+func HostAddresses(n model.Node, host model.Host, c config.Node) model.Node {
+	v := newView(&Input{Host: host}, c)
+	unsure := map[netip.Prefix]bool{}
+	var now []model.Announcement
+	for _, f := range v.hostAddresses() {
+		switch {
+		case f.Verdict == model.Announced:
+			a := v.hostAnnouncement(f)
+			a.Attributes = c.BGP.AttributesOf(a.Kinds)
+			now = append(now, a)
+		case f.Evidence == model.Doubtful:
+			unsure[f.prefix] = true
+		}
+	}
+	taken := map[netip.Prefix]bool{}
+	kept := slices.DeleteFunc(slices.Clone(n.Announcements), func(a model.Announcement) bool {
+		old := slices.Contains(a.Kinds, model.KindHost) && !unsure[a.Prefix]
+		taken[a.Prefix] = !old
+		return old
+	})
+	for _, a := range now {
+		if !taken[a.Prefix] {
+			kept = append(kept, a)
+		}
+	}
+	slices.SortFunc(kept, func(a, b model.Announcement) int { return comparePrefixes(a.Prefix, b.Prefix) })
+	n.Announcements = kept
+	return n
 }
