@@ -44,7 +44,7 @@ func askHTTP(ctx context.Context, url string) error {
 	if err != nil {
 		return short(err)
 	}
-	defer answer.Body.Close()                                       //nolint:errcheck // it was read
+	defer answer.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the server sees no reset
 	if answer.StatusCode < 200 || answer.StatusCode > 399 {
 		return fmt.Errorf("the answer is %s", answer.Status)
