@@ -71,6 +71,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	a.loop = a.node.newLoop(settings, o.Version, o.Log, set.Reconcile)
 	metrics.RegisterReadings(registry, a.readings)
+	metrics.RegisterHostAddresses(registry, a.node.source.addresses.measure)
 	o.Log.Info("agent starts", slog.String("version", o.Version), slog.String("driver", string(settings.Node.Driver)),
 		slog.String("database", endpoints(settings)))
 	return a.serve(ctx, registry)

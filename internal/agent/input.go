@@ -36,6 +36,8 @@ type inputSource struct {
 	config atomic.Pointer[config.Node]
 	fixed  *desired.Input // from a file; nil: read
 	pokes  chan struct{}
+	// addresses are the host's own that the settings name; nil: nobody reads them.
+	addresses *hostAddresses
 
 	reading sync.Mutex
 }
@@ -59,6 +61,11 @@ func (s *inputSource) Snapshot(ctx context.Context) (roundInput, error) {
 	}
 	if in.Host, err = s.host.Snapshot(ctx); err != nil {
 		return roundInput{}, err
+	}
+	if s.addresses != nil {
+		if in.Host.Addresses, err = s.addresses.read(ctx, in.Config); err != nil {
+			return roundInput{}, err
+		}
 	}
 	return in, nil
 }
@@ -89,6 +96,8 @@ func (s *inputSource) forward(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.ovn.Pokes():
+			s.poke()
+		case <-s.addresses.pokes():
 			s.poke()
 		}
 	}

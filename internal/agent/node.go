@@ -61,7 +61,9 @@ func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, e
 	if n.ovn, err = n.connectOVN(s, log); err != nil {
 		return nil, errors.Join(err, n.teller.Close(), n.conn.Close())
 	}
-	n.source = newInputSource(n.ovn, host.New(n.conn, s.Paths.RTTables), s.Node)
+	self := host.New(n.conn, s.Paths.RTTables)
+	n.source = newInputSource(n.ovn, self, s.Node)
+	n.source.addresses = newHostAddresses(self)
 	n.carriers = kernel.NewCarriers(n.conn)
 	n.addresses = kernel.NewAnnouncements(&netlink.Conn{Mirror: n.conn.Mirror, Writer: n.teller}, underlay(s.Node))
 	n.flows = ovs.New(ovs.Sockets(s.Paths.OpenVSwitch, count(&n.writes.ovs)), ovs.DefaultTimers())
@@ -109,6 +111,7 @@ func (n *node) run(ctx context.Context) error {
 	parts.Go(func() error { return n.ovn.Run(ctx) })
 	parts.Go(func() error { n.source.forward(ctx); return ctx.Err() })
 	parts.Go(func() error { return n.leak.Run(ctx) })
+	parts.Go(func() error { return n.source.addresses.health.Run(ctx) })
 	return parts.Wait()
 }
 
@@ -123,6 +126,8 @@ func (n *node) newLoop(s config.Settings, version string, log *slog.Logger,
 	return reconcile.New(reconcile.Options[roundInput, model.Node]{
 		Source:         n.source,
 		Compute:        func(in roundInput) (model.Node, []model.Decision) { return desired.Node(in.Input, in.Config) },
+		AtGate:         n.hostNow,
+		Free:           n.isHostAddress,
 		Carriers:       []reconcile.Applier[model.Node]{n.carriers, n.flows},
 		Announcers:     []reconcile.Announcer[model.Node]{n.addresses, n.leak},
 		Explain:        own,

@@ -2,7 +2,10 @@
 // here reads anything. Start at Settings for the whole, Node for what decisions depend on.
 package config
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Node is what the decisions of package desired depend on.
 type Node struct {
@@ -24,7 +27,30 @@ type Node struct {
 
 	Policy Policy
 	BGP    BGP
+	// HostAddresses are the host's own that are announced while it has them, sorted by name.
+	HostAddresses []HostAddress
 }
+
+// HostAddress is an address that is announced while the host has it and its check, if any, passes.
+type HostAddress struct {
+	Name    string
+	Address netip.Addr
+	Check   Check
+}
+
+// Check asks whether what an address stands for works. At most one of HTTP, TCP and Command is set; none: no check.
+type Check struct {
+	HTTP    string   // URL
+	TCP     string   // "127.0.0.1:443"
+	Command []string // a program and its arguments
+	// Interval is the time from the end of one attempt to the next. An attempt that takes longer than Timeout has failed.
+	Interval, Timeout time.Duration
+	// Rise attempts in a row must succeed until what failed is taken to work again, Fall must fail for the opposite.
+	Rise, Fall int
+}
+
+// IsSet tells whether there is anything to check.
+func (c Check) IsSet() bool { return c.HTTP != "" || c.TCP != "" || len(c.Command) > 0 }
 
 // Driver names the database and rules that decide what is announced, by the old agent's names.
 type Driver string

@@ -54,7 +54,7 @@ func leak(c config.Node) model.Leak {
 	switch {
 	case c.Driver == config.DriverStretchedL2:
 		l.Redistribute = []string{"kernel"}
-	case c.TenantMethod == config.TenantSubnet:
+	case c.TenantMethod == config.TenantSubnet || len(c.HostAddresses) > 0:
 		l.Redistribute = []string{"connected", "kernel"}
 	}
 	return l

@@ -22,7 +22,7 @@ func (b *builder) carry(won []finding) {
 			continue
 		}
 		announcement++
-		if f.via != nil {
+		if f.via != nil || f.kind == model.KindHost {
 			continue
 		}
 		s, serves := f.net.segment, []string{f.Key}

@@ -215,7 +215,7 @@ func addHere(in *Input, kind, name string, r reader) bool {
 				"NAT": "Port_Binding"}
 		}
 	case "host":
-		in.Host = model.Host{Name: name, RTTables: r.tables("rt_tables"), Tables: r.ids("tables"),
+		in.Host = model.Host{Name: name, Addresses: in.Host.Addresses, RTTables: r.tables("rt_tables"), Tables: r.ids("tables"),
 			OwnTables: r.ids("own"), BridgeTables: r.tables("found")}
 	case "chassis":
 		local.SystemID, local.Hostname = strings.TrimPrefix(name, "-"), r.str("hostname") // "-" is none
@@ -234,6 +234,9 @@ func addHere(in *Input, kind, name string, r reader) bool {
 			b.Ports = append(b.Ports, ovn.OVSPort{Name: port, Type: "patch", OFPort: ofport})
 		}
 		local.Bridges = append(local.Bridges, b)
+	case "address": // of the host itself
+		in.Host.Addresses = append(in.Host.Addresses, model.HostAddress{Address: netip.MustParseAddr(name),
+			Device: r.str("device"), Health: model.Health(r.str("health")), Text: r.str("text")})
 	case "interface":
 		local.Interfaces = append(local.Interfaces, name)
 	default:
@@ -324,6 +327,15 @@ func (r rows) settings(t *testing.T) config.Node {
 		}
 		if method := rd.str("method"); method != "" {
 			c.TenantMethod = config.TenantMethod(method)
+		}
+		for _, h := range rd.list("hosts") { // name=address, with a plus before the address that has a check
+			name, text, _ := strings.Cut(h, "=")
+			text, checked := strings.CutPrefix(text, "+")
+			address := config.HostAddress{Name: name, Address: netip.MustParseAddr(text)}
+			if checked {
+				address.Check.TCP = "127.0.0.1:80"
+			}
+			c.HostAddresses = append(c.HostAddresses, address)
 		}
 		for name := range a {
 			if !rd.used[name] {

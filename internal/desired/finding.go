@@ -20,6 +20,7 @@ type finding struct {
 	kind   model.Kind
 	why    string // a few words for the announcement and what carries it
 	net    *network
+	device string       // of an address of the host itself, which no network carries: what has it
 	mac    string       // "" leaves it to the kernel to ask
 	cidr   netip.Prefix // the address's subnet on a provider network; unset where the row does not say
 	via    *subnet      // of what is on a tenant network: the subnet whose carriers carry it
@@ -33,7 +34,8 @@ type finding struct {
 type rank int
 
 const (
-	rankGateway rank = iota
+	rankHost rank = iota
+	rankGateway
 	rankFloatingIP
 	rankPort
 	rankTenant

@@ -191,14 +191,19 @@ func checkState(t *testing.T, s step) {
 	if !sorted || len(slices.Compact(slices.Clone(keys))) != len(keys) {
 		t.Errorf("%s: announcements are not sorted and single: %v", s.name, keys)
 	}
+	for _, a := range n.Announcements {
+		if len(a.Kinds) == 0 || !slices.IsSorted(a.Kinds) || a.Kinds[0] == "" {
+			t.Errorf("%s: %s is of the kinds %v", s.name, a.Key(), a.Kinds)
+		}
+	}
 	for _, k := range keys {
 		if !slices.ContainsFunc(decisions, func(d model.Decision) bool {
 			return d.Key == k && d.Verdict == model.Announced
 		}) {
 			t.Errorf("%s: nothing says why %s is announced", s.name, k)
 		}
-		if s.c.Driver == config.DriverStretchedL2 {
-			continue // packets do not come by here
+		if s.c.Driver == config.DriverStretchedL2 || announcement(n, k).AsRoute {
+			continue // packets do not come by here, or end here
 		}
 		for kind, ok := range map[string]bool{
 			"rule":  served(n.Rules, k, func(r model.Rule) []string { return r.Serves }),
@@ -211,6 +216,11 @@ func checkState(t *testing.T, s step) {
 			}
 		}
 	}
+}
+
+func announcement(n model.Node, key string) model.Announcement {
+	i := slices.IndexFunc(n.Announcements, func(a model.Announcement) bool { return a.Key() == key })
+	return n.Announcements[i]
 }
 
 func served[T any](list []T, key string, serves func(T) []string) bool {

@@ -20,6 +20,7 @@ func Node(in Input, c config.Node) (model.Node, []model.Decision) {
 	found = append(found, v.localPorts()...)
 	found = append(found, v.localSubnets()...)
 	found = append(found, v.localBalancers()...)
+	found = append(found, v.hostAddresses()...)
 	won, decisions := v.settle(found)
 
 	b := builder{v: v, keys: map[place][]string{}}
@@ -70,6 +71,10 @@ func (b *builder) announce(won []finding) {
 		if i > 0 && won[i-1].prefix == f.prefix {
 			last := &b.node.Announcements[len(b.node.Announcements)-1]
 			another(last, f)
+			continue
+		}
+		if f.kind == model.KindHost {
+			b.node.Announcements = append(b.node.Announcements, b.v.hostAnnouncement(f))
 			continue
 		}
 		s := f.net.segment

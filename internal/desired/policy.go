@@ -56,7 +56,7 @@ func (v *view) portLabels(port string) labels {
 func (v *view) permit(found []finding) {
 	for i := range found {
 		f := &found[i]
-		if f.Verdict != model.Announced {
+		if f.Verdict != model.Announced || f.kind == model.KindHost {
 			continue
 		}
 		if no := v.refusal(f.prefix, f.subject); no != nil {

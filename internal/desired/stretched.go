@@ -39,6 +39,10 @@ func (v *view) stretchedNode() (model.Node, []model.Decision) {
 			another(last, f)
 			continue
 		}
+		if f.kind == model.KindHost {
+			n.Announcements = append(n.Announcements, v.hostAnnouncement(f))
+			continue
+		}
 		n.Announcements = append(n.Announcements, model.Announcement{VRF: c.VRF, Prefix: f.prefix, Device: c.NIC,
 			Gateway: f.hop, Kinds: []model.Kind{f.kind}, Whys: []string{f.why}})
 	}
@@ -83,7 +87,7 @@ func (v *view) stretch() (won []finding, decisions, apart []model.Decision) {
 			apart = append(apart, f.Decision)
 		}
 	}
-	won, decisions = v.settle(found)
+	won, decisions = v.settle(append(found, v.hostAddresses()...))
 	hops, more := v.settle(v.nextHopNetworks(x, won))
 	for network, g := range x.outside {
 		if !slices.ContainsFunc(won, func(f finding) bool { return f.cidr == network }) {
@@ -256,7 +260,7 @@ func (v *view) nextHopNetworks(x *stretch, won []finding) (found []finding) {
 	made := map[netip.Prefix]bool{}
 	for _, f := range won {
 		network, g := f.cidr, x.outside[f.cidr]
-		if made[network] {
+		if made[network] || f.kind == model.KindHost {
 			continue
 		}
 		made[network] = true

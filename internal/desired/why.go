@@ -154,6 +154,7 @@ func (v *view) findingsOf(asked func(netip.Addr) bool) (found []finding) {
 			}
 		}
 	}
+	keep(v.hostAddresses()...)
 	slices.SortStableFunc(found, func(a, b finding) int { return cmp.Compare(a.Row, b.Row) })
 	return found
 }

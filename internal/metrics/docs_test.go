@@ -39,6 +39,7 @@ func TestDocs(t *testing.T) {
 	var d descriptions
 	New(&d, "test")
 	RegisterReadings(&d, func() Readings { return Readings{} })
+	RegisterHostAddresses(&d, func() HostAddresses { return HostAddresses{} })
 	slices.Sort(d.lines)
 	want := "# Metrics\n\nServed in Prometheus' text form on `[metrics] listen`, path `/metrics`. Made from the code; do not edit.\n\n" +
 		"| Name | Meaning |\n|--|--|\n" + strings.Join(d.lines, "")

@@ -37,6 +37,9 @@ const (
 	OVSDBRows      = "ovnbgp_ovsdb_rows"
 
 	Writes = "ovnbgp_writes_total"
+
+	HostAddressesByState = "ovnbgp_host_addresses"
+	HostChecks           = "ovnbgp_host_checks_total"
 )
 
 // Set is all metrics of an agent.

@@ -17,7 +17,30 @@ type Host struct {
 	Drained bool `json:"drained,omitempty"`
 	// FreshBoot: BGP has not run since the host was booted, so that there is no forwarding state to have been kept.
 	FreshBoot bool `json:"freshBoot,omitempty"`
+	// Addresses are those of the host's own that are to be announced while it has them, in the order they were asked for.
+	Addresses []HostAddress `json:"addresses,omitempty"`
 }
+
+// HostAddress is how an address of the host itself fares: a control-plane address that may be on another host, too.
+type HostAddress struct {
+	Address netip.Addr `json:"address"`
+	// Device has the address, and it can be used there; "" when none has.
+	Device string `json:"device,omitempty"`
+	Health Health `json:"health,omitempty"`
+	// Text is what the check met last, where it does not pass.
+	Text string `json:"text,omitempty"`
+}
+
+// Health is what a check says of that which an address stands for.
+type Health string
+
+// Healths. Unchecked is that of an address without a check, Unknown that of one whose check has not ended once.
+const (
+	Unchecked     Health = ""
+	HealthUnknown Health = "unknown"
+	Passing       Health = "passing"
+	Failing       Health = "failing"
+)
 
 // RTTable names a routing table.
 type RTTable struct {

@@ -195,6 +195,8 @@ type Announcement struct {
 	// Gateway is whom the peers are told to send to, where that is not this node. The VRF's device then bears a route by
 	// way of it, which the BGP daemon takes the next hop from.
 	Gateway netip.Addr
+	// AsRoute has the kernel bear a host's prefix as a route to the VRF's device, as it does a network's.
+	AsRoute bool
 	Kinds   []Kind // what it is the address of, sorted
 	// Attributes are set on it towards every peer; a peer's filter may add its own.
 	Attributes Attributes
@@ -224,7 +226,9 @@ func Key(vrf string, p netip.Prefix) string {
 func (a Announcement) Key() string { return Key(a.VRF, a.Prefix) }
 
 // IsAddress tells that the kernel bears the announcement as an address on the VRF's device, and not as a route to it.
-func (a Announcement) IsAddress() bool { return a.Prefix.IsSingleIP() && !a.Gateway.IsValid() }
+func (a Announcement) IsAddress() bool {
+	return a.Prefix.IsSingleIP() && !a.Gateway.IsValid() && !a.AsRoute
+}
 
 // Keys lists the keys of all announcements, sorted as the announcements are.
 func (n Node) Keys() []string {

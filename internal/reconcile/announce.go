@@ -90,6 +90,18 @@ func (r *round[I, S]) mustShare(t task, key string) bool {
 		time.Since(r.broken[key]) >= r.opts.Timers.CarrierGrace
 }
 
+// withdrawFree withdraws at a closed gate what depends on no source.
+func (r *round[I, S]) withdrawFree(ctx context.Context, deletes []task) {
+	if r.opts.Free == nil {
+		return
+	}
+	for _, t := range deletes {
+		if len(t.Serves) > 0 && !slices.ContainsFunc(t.Serves, func(k string) bool { return !r.opts.Free(k) }) {
+			_ = r.do(ctx, t) // kept by do
+		}
+	}
+}
+
 // withdraw runs the withdrawals that the guard lets go. Those that a decision explains do not wait for the database
 // to be asked about the others.
 func (r *round[I, S]) withdraw(ctx context.Context, deletes []task) {

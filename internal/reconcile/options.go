@@ -18,6 +18,11 @@ type Options[I any, S State[S]] struct {
 	// and Database get the same value. So what they must agree on within a round (the settings in force) belongs into that
 	// value, not into a closure.
 	Compute func(I) (S, []model.Decision)
+	// AtGate brings into the state of an earlier round what depends on no source: at a closed gate an operator may still
+	// say something. It may be nil.
+	AtGate func(S) S
+	// Free tells whether a key depends on no source, so that it is withdrawn at a closed gate, too. nil: none is.
+	Free func(key string) bool
 	// Carriers bring packets, Announcers tell the world. Each list is run in its order; where one announcer
 	// hands what it has to the next (the kernel's addresses to FRR), it comes first.
 	Carriers   []Applier[S]

@@ -112,7 +112,8 @@ var errGate = errors.New("the source cannot be read")
 // run is the order of things: build, announce, withdraw, clear. See Rules.
 //
 // What is withheld is withdrawn before anything is announced, and what stands in the way of a wanted key is cleared
-// while its carriers are built; all other deletes come last. At a closed gate nothing is taken away.
+// while its carriers are built; all other deletes come last. At a closed gate nothing is taken away but what depends on no
+// source.
 func (r *round[I, S]) run(ctx context.Context) error {
 	if err := r.read(ctx); err != nil {
 		return err
@@ -124,6 +125,8 @@ func (r *round[I, S]) run(ctx context.Context) error {
 		r.withdraw(ctx, deletes)
 		r.clear(ctx)
 		r.acceptDatabase(ctx)
+	} else {
+		r.withdrawFree(ctx, deletes)
 	}
 	if len(r.steps) > 0 && ctx.Err() == nil {
 		r.readAnnounced(ctx) // for the report
@@ -144,6 +147,9 @@ func (r *round[I, S]) read(ctx context.Context) error {
 			return r.gate
 		}
 		r.want, r.decisions = r.last.want, r.last.decisions
+		if r.opts.AtGate != nil {
+			r.want = r.opts.AtGate(r.want)
+		}
 		r.changed = func() bool { return false }
 	} else {
 		r.compute()
@@ -219,7 +225,7 @@ func (r *round[I, S]) do(ctx context.Context, t task) error {
 			r.fights.note(t, time.Now())
 		}
 		r.steps[t.Verb]++
-		r.books.worked(t, r.isDrift())
+		r.books.worked(t, r.isDrift() && !r.changed())
 		return nil
 	}
 	err = fmt.Errorf("%s: %w", t.Step, err)

@@ -100,9 +100,9 @@ func TestBrokenBGP(t *testing.T) {
 			`1.conf:9: [bgp_peer_leaf]: no such group; meant is perhaps [bgp_peer:NAME]`,
 			`1.conf:11: [bgp_kin:port]: no such group; meant is perhaps [bgp_kind:NAME]`,
 			`1.conf:13: [bgp:leaf]: no such group; meant is perhaps [bgp]`}},
-		{"slips of options", leaf + "holdtime = 9\nadress = 192.0.2.2\nBFD = none\nspeaker = frr\npassword = x\n", []string{
+		{"slips of options", leaf + "holdtime = 9\nmultihops = 4\nBFD = none\nspeaker = frr\npassword = x\n", []string{
 			`1.conf:7: [bgp_peer:leaf] holdtime: no such option; meant is perhaps [bgp_peer:leaf] hold`,
-			`1.conf:8: [bgp_peer:leaf] adress: no such option; meant is perhaps [bgp_peer:leaf] address`,
+			`1.conf:8: [bgp_peer:leaf] multihops: no such option; meant is perhaps [bgp_peer:leaf] multihop`,
 			`1.conf:9: [bgp_peer:leaf] BFD: no such option; meant is perhaps [bgp_peer:leaf] bfd`,
 			`1.conf:10: [bgp_peer:leaf] speaker: no such option; meant is perhaps [bgp] speaker`,
 			`1.conf:11: [bgp_peer:leaf] password: no such option; meant is perhaps [bgp_peer:leaf] password_file`}},

@@ -120,6 +120,8 @@ func TestGroupTwice(t *testing.T) {
 // reading is deterministic.
 func FuzzLoad(f *testing.F) {
 	for _, seed := range []string{"", deployed, Reference(), "[DEFAULT]\nbgp_vrf = $bgp_nic\nbgp_nic = ${bgp_vrf}",
+		managed + "[bgp_peer:a]\ninterface = eth1\nas = 1.1\nin = default, 10.0.0.0/8 ge 9 le 32\n[bgp_peer:b]\naddress = ::1\n",
+		"[bgp_kind:port]\ncommunities = 1:1\n[bgp_bfd:x]\n[host_address:y]\naddress = 192.0.2.1\ncommand = /bin/sh, \"a,b\"\n",
 		doubling(40), "[a\n[]\n=\n x\n\x00", "[DEFAULT]\naddress_scopes=\"a,'b',\"\n ,\"c"} {
 		f.Add(seed)
 	}
@@ -143,6 +145,17 @@ func FuzzLoad(f *testing.F) {
 		}
 		if s.Node.AS == 0 || s.Node.VRFTable == 0 || s.ReconcileInterval < 0 || s.Switch.Endpoint == "" {
 			t.Errorf("accepted: %+v", s)
+		}
+		for _, p := range s.Node.BGP.Instance.Peers {
+			if !isName(p.Name) || p.Address.IsValid() == (p.Interface != "") || p.AS.Kind == "" || len(p.Families) == 0 ||
+				p.Hold < 3*p.Keepalive || p.Multihop != 0 && p.TTLSecurity != 0 {
+				t.Errorf("accepted: %+v", p)
+			}
+		}
+		for _, h := range s.Node.HostAddresses {
+			if !h.Address.IsValid() || h.Check.Interval <= 0 || h.Check.Timeout <= 0 || h.Check.Rise < 1 || h.Check.Fall < 1 {
+				t.Errorf("accepted: %+v", h)
+			}
 		}
 	})
 }

@@ -78,12 +78,14 @@ func TestReferenceExamples(t *testing.T) {
 		t.Fatalf("no example of a password in\n%s", text.String())
 	}
 	password := written(t, "edge.password", "secret\n", 0o600)
-	got, err := load(true, managed+strings.ReplaceAll(text.String(), path, password))
+	here := strings.NewReplacer(path, password, "/usr/local/bin/check-galera", "/bin/true")
+	got, err := load(true, managed+here.Replace(text.String()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if bgp := got.Settings.Node.BGP; len(bgp.Instance.Peers) != 2 || len(bgp.ByKind) != 1 {
-		t.Errorf("got %s", bgpText(bgp))
+	node := got.Settings.Node
+	if len(node.BGP.Instance.Peers) != 2 || len(node.BGP.ByKind) != 1 || len(node.HostAddresses) != 2 {
+		t.Errorf("got %s and the host addresses %+v", bgpText(node.BGP), node.HostAddresses)
 	}
 }
 

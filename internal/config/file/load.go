@@ -144,6 +144,7 @@ func (l *loader) result(strict bool) (Result, error) {
 			Value: settings.Node.NIC, Text: "must differ from bgp_vrf"})
 	}
 	l.speech(&settings.Node, &b, n)
+	l.hostAddresses(&settings.Node, n)
 	if strict {
 		l.problems = append(l.problems, l.warnings...)
 		l.warnings = nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"ovnbgp/internal/config"
 	"ovnbgp/internal/model"
 )
 
@@ -14,10 +15,12 @@ type named struct {
 	peers    map[string]*peer
 	profiles map[string]*profile
 	kinds    map[model.Kind]*kindAttributes
+	hosts    map[string]*config.HostAddress
 }
 
 func (n *named) init() {
 	n.peers, n.profiles, n.kinds = map[string]*peer{}, map[string]*profile{}, map[model.Kind]*kindAttributes{}
+	n.hosts = map[string]*config.HostAddress{}
 }
 
 type profile struct{ model.BFDProfile }

@@ -46,7 +46,7 @@ func groups() []group {
 		{Name: "ovn", Help: "Connections to OVN's central databases. Each option is accepted in [DEFAULT] too."},
 		{Name: "local_ovn_cluster", Help: "The second, node-local OVN of exposing_method = ovn."},
 		{Name: "bgp", Ours: true, Help: bgpHelp},
-		peerGroup(), bfdGroup(), kindGroup(),
+		peerGroup(), bfdGroup(), kindGroup(), hostAddressGroup(),
 		{Name: "safety", Ours: true, Help: "What keeps a broken database from emptying the fabric, and how much is asked of a database."},
 		{Name: "policy", Ours: true, Help: policyHelp},
 		{Name: "paths", Ours: true, Help: "Where the agent meets others."},

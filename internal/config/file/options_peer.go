@@ -19,7 +19,6 @@ password_file = /etc/ovnbgp/edge.password
 in = default, 203.0.113.0/24 le 32
 out = own
 communities = 64999:20
-local_preference =
 `
 
 // peerOptions are those of one neighbour.
