@@ -25,13 +25,13 @@ type withdrawal func(netlink.Addr) error
 
 // withdrawal returns how addresses are taken from the device: not before it is anchored, where its routes need that.
 func (a *Announcements) withdrawal(have told, addresses, routes map[string]model.Announcement) withdrawal {
-	anchored := have.anchored
+	anchored := have.anchored || !bearsIPv4(have, routes)
 	for key, addr := range have.addresses {
 		_, stays := addresses[key]
 		anchored = anchored || stays && addr.Prefix.Addr().Is4()
 	}
 	return func(addr netlink.Addr) error {
-		if !anchored && addr.Prefix.Addr().Is4() && bearsIPv4(have, routes) {
+		if !anchored && addr.Prefix.Addr().Is4() {
 			if err := a.k.AddrReplace(netlink.Addr{LinkIndex: have.device, Prefix: anchor(), Scope: netlink.ScopeLink}); err != nil {
 				return err
 			}

@@ -242,6 +242,7 @@ func TestAKeyThatStaysIsAlwaysTold(t *testing.T) {
 		{oldSubnets, []model.Node{g17()}},
 		{oldSubnets, []model.Node{asRoutes(g17()), g17()}},
 		{bridge, []model.Node{g17(), alone(), g17()}},
+		{bridge, []model.Node{g2(), asRoutes(g2()), g2()}},
 		{bridge, []model.Node{g17(), asRoutes(g17()), asRoutes(g2()), g2(), asRoutes(g3()), g3()}},
 	} {
 		k := fakekernel.New()
