@@ -46,8 +46,8 @@ type told struct {
 	device    int  // 0 while it is not there
 	anchored  bool // the device has the anchor
 	addresses map[string]netlink.Addr
-	routes    map[string]netlink.Route // by what the kernel keeps routes apart by
-	others    map[string]netlink.Route // in the VRF's table, and not ours
+	routes    map[routeKey]netlink.Route
+	others    map[routeKey]netlink.Route // in the VRF's table, and not ours
 }
 
 func (a *Announcements) read(ctx context.Context) (told, error) {
@@ -56,7 +56,7 @@ func (a *Announcements) read(ctx context.Context) (told, error) {
 	if err != nil {
 		return told{}, fmt.Errorf("kernel: %w", err)
 	}
-	t := told{addresses: map[string]netlink.Addr{}, routes: map[string]netlink.Route{}, others: map[string]netlink.Route{}}
+	t := told{addresses: map[string]netlink.Addr{}, routes: map[routeKey]netlink.Route{}, others: map[routeKey]netlink.Route{}}
 	for _, l := range actual.Links {
 		if l.Name != a.vrf.Device {
 			continue
@@ -79,9 +79,9 @@ func (a *Announcements) read(ctx context.Context) (told, error) {
 	for _, r := range actual.Routes {
 		switch {
 		case ownedSubnet(r, t.device, a.vrf.Table) || links[r]:
-			t.routes[keyOfRoute(r).String()] = r
+			t.routes[keyOfRoute(r)] = r
 		case r.Table == a.vrf.Table:
-			t.others[keyOfRoute(r).String()] = r
+			t.others[keyOfRoute(r)] = r
 		}
 	}
 	return t, nil
@@ -110,14 +110,14 @@ func (a *Announcements) Plan(ctx context.Context, want model.Node) ([]plan.Step,
 	if err != nil {
 		return nil, err
 	}
-	addresses, routes := map[string]model.Announcement{}, map[string]model.Announcement{}
+	addresses, routes := map[string]model.Announcement{}, map[routeKey]model.Announcement{}
 	for _, w := range want.Announcements {
 		switch {
 		case w.VRF != a.vrf.Name:
 		case w.IsAddress():
 			addresses[w.Key()] = w
 		default:
-			routes[keyOfRoute(a.route(w, 0)).String()] = w
+			routes[keyOfRoute(a.route(w, 0))] = w
 		}
 	}
 	var s steps

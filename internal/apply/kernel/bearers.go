@@ -24,7 +24,7 @@ func anchor() netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4([4]byte{169
 type withdrawal func(netlink.Addr) error
 
 // withdrawal returns how addresses are taken from the device: not before it is anchored, where its routes need that.
-func (a *Announcements) withdrawal(have told, addresses, routes map[string]model.Announcement) withdrawal {
+func (a *Announcements) withdrawal(have told, addresses map[string]model.Announcement, routes map[routeKey]model.Announcement) withdrawal {
 	anchored := have.anchored || !bearsIPv4(have, routes)
 	for key, addr := range have.addresses {
 		_, stays := addresses[key]
@@ -42,7 +42,7 @@ func (a *Announcements) withdrawal(have told, addresses, routes map[string]model
 }
 
 // bearsIPv4 tells whether the device has, or is to have, an IPv4 route. One that is wanted no more may be held.
-func bearsIPv4(have told, wanted map[string]model.Announcement) bool {
+func bearsIPv4(have told, wanted map[routeKey]model.Announcement) bool {
 	for _, r := range have.routes {
 		if r.Dst.Addr().Is4() {
 			return true
@@ -58,13 +58,18 @@ func bearsIPv4(have told, wanted map[string]model.Announcement) bool {
 
 // rearrange plans for the keys that are told, and by the wrong bearer, or by both. It takes them out of what is there and
 // of what is wanted: nothing else is to be done about them.
-func (a *Announcements) rearrange(s *steps, have told, addresses, routes map[string]model.Announcement, withdraw withdrawal) {
-	byKey := map[string]string{} // the routes that announce hosts
-	for id, r := range have.routes {
-		if r.Dst.IsSingleIP() {
-			byKey[model.Key(a.vrf.Name, r.Dst)] = id
-		}
+func (a *Announcements) rearrange(s *steps, have told, addresses map[string]model.Announcement, routes map[routeKey]model.Announcement,
+	withdraw withdrawal) {
+	if len(have.addresses) > 0 {
+		a.toRoutes(s, have, routes, withdraw)
 	}
+	if len(have.routes) > 0 && len(addresses) > 0 {
+		a.toAddresses(s, have, addresses)
+	}
+	plan.Sort(s.last)
+}
+
+func (a *Announcements) toRoutes(s *steps, have told, routes map[routeKey]model.Announcement, withdraw withdrawal) {
 	for id, w := range routes {
 		addr, there := have.addresses[w.Key()]
 		if !there || !w.AsRoute {
@@ -79,12 +84,18 @@ func (a *Announcements) rearrange(s *steps, have told, addresses, routes map[str
 		delete(routes, id)
 		a.move(s, w, a.routeText(w.Prefix, netip.Addr{}), a.write(w, a.k.RouteAdd), leave)
 	}
-	for key, w := range addresses {
-		id, there := byKey[key]
-		if !there {
+}
+
+func (a *Announcements) toAddresses(s *steps, have told, addresses map[string]model.Announcement) {
+	for id, r := range have.routes {
+		if !r.Dst.IsSingleIP() {
 			continue
 		}
-		r := have.routes[id]
+		key := model.Key(a.vrf.Name, r.Dst)
+		w, wanted := addresses[key]
+		if !wanted {
+			continue
+		}
 		leave := func(context.Context) error { return a.k.RouteDel(r) }
 		delete(have.routes, id)
 		if _, both := have.addresses[key]; both {
@@ -94,7 +105,6 @@ func (a *Announcements) rearrange(s *steps, have told, addresses, routes map[str
 		delete(addresses, key)
 		a.move(s, w, a.addressText(w.Prefix), addAddress(a.k, device, w.Prefix, a.vrf.Device), leave)
 	}
-	plan.Sort(s.last)
 }
 
 // move plans to have a key told by the bearer that is wanted, in place of the one it has.

@@ -59,24 +59,23 @@ func (a *Announcements) routeText(p netip.Prefix, gateway netip.Addr) string {
 	return model.Route{Table: a.vrf.Table, Prefix: p, Device: a.vrf.Device, Gateway: gateway}.String()
 }
 
-func (a *Announcements) planRoutes(s *steps, have told, wanted map[string]model.Announcement) {
-	for d := range plan.Diff(wanted, have.routes) {
-		if d.Want == nil {
+func (a *Announcements) planRoutes(s *steps, have told, wanted map[routeKey]model.Announcement) {
+	same := func(w model.Announcement, r netlink.Route) bool { return r.Protocol == model.Protocol && a.leads(r, w) }
+	for _, d := range plan.Differences(wanted, have.routes, byText, same) {
+		if !d.Wanted {
 			s.add(plan.Delete, a.routeText(d.Have.Dst, d.Have.Gateway), unwanted, []string{model.Key(a.vrf.Name, d.Have.Dst)},
-				func(context.Context) error { return a.k.RouteDel(*d.Have) })
+				func(context.Context) error { return a.k.RouteDel(d.Have) })
 			continue
 		}
-		w, why, serves := *d.Want, strings.Join(d.Want.Whys, "; "), []string{d.Want.Key()}
+		w, why, serves := d.Want, strings.Join(d.Want.Whys, "; "), []string{d.Want.Key()}
 		object := a.routeText(w.Prefix, w.Gateway)
 		other, blocked := have.others[d.Key]
 		switch {
-		case d.Have != nil && a.leads(*d.Have, w):
-			if d.Have.Protocol != model.Protocol {
-				s.add(plan.Adopt, object, why, serves, a.mark(*d.Have))
-			}
-		case d.Have != nil && d.Have.Protocol == model.Protocol:
+		case d.There && a.leads(d.Have, w):
+			s.add(plan.Adopt, object, why, serves, a.mark(d.Have))
+		case d.There && d.Have.Protocol == model.Protocol:
 			s.add(plan.Update, object, why, serves, a.write(w, a.k.RouteReplace))
-		case d.Have != nil || blocked && other.Protocol == netlink.ProtoBoot && other.LinkIndex == have.device:
+		case d.There || blocked && other.Protocol == netlink.ProtoBoot && other.LinkIndex == have.device:
 			// In one write: the prefix must not be out of the table for a moment.
 			s.add(plan.Adopt, object, why, serves, a.write(w, a.k.RouteReplace))
 		case blocked:
