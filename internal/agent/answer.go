@@ -11,6 +11,7 @@ import (
 	"ovnbgp/internal/desired"
 	"ovnbgp/internal/explain"
 	"ovnbgp/internal/plan"
+	"ovnbgp/internal/source/host"
 	"ovnbgp/internal/status"
 )
 
@@ -19,7 +20,13 @@ func (a *Agent) Status(context.Context) (status.Report, error) { return a.report
 
 func (a *Agent) report() status.Report {
 	report := a.loop.Status()
-	if report.Refused = a.reloads.refused(); report.Refused != nil {
+	report.Refused = a.reloads.refused()
+	// What cannot be read closes the gate, which the report tells.
+	report.DrainedSince, _ = host.DrainedSince(a.wired.Paths.DrainFile)
+	for _, d := range a.node.leak.Remarks() {
+		report.Remarks = append(slices.Clip(report.Remarks), status.Remark{Reason: d.Reason, Row: d.Row, Text: d.Text, Fix: d.Fix})
+	}
+	if report.Refused != nil || !report.DrainedSince.IsZero() {
 		report.Judge()
 	}
 	return report

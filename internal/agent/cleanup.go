@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"ovnbgp/internal/apply/ovs"
 	"ovnbgp/internal/config"
@@ -62,7 +63,8 @@ func (n *node) cleanup(ctx context.Context, c config.Node, how CleanupOptions) (
 		return done, err
 	}
 	last, err := run(ctx, "database", n.forget(local), how)
-	return append(done, last...), err
+	more, drainErr := run(ctx, "drain", forgetDrain(n.source.drainFile), how)
+	return slices.Concat(done, last, more), errors.Join(err, drainErr)
 }
 
 // cleanupPasses bounds how often a node is looked at: what is removed may uncover what could not be seen, or removed,

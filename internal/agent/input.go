@@ -36,6 +36,8 @@ type inputSource struct {
 	config atomic.Pointer[config.Node]
 	fixed  *desired.Input // from a file; nil: read
 	pokes  chan struct{}
+	// drainFile is what the host's half looks at, too.
+	drainFile string
 	// addresses are the host's own that the settings name; nil: nobody reads them.
 	addresses *hostAddresses
 

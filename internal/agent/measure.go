@@ -22,14 +22,21 @@ func countObjects(n model.Node) []status.Count {
 	add("kernel", "proxy", len(n.Proxies))
 	add("kernel", "rule", len(n.Rules))
 	add("ovs", "flow", len(n.Flows))
-	add(n.VRF.Device, "address", len(n.Announcements))
+	addresses := 0
+	for _, a := range n.Announcements {
+		if a.IsAddress() {
+			addresses++
+		}
+	}
+	add(n.VRF.Device, "address", addresses)
+	add(n.VRF.Device, "route", len(n.Announcements)-addresses)
 	add("frr", "leak", 1)
 	return counts
 }
 
 // readings are what the metrics ask for at each scrape.
 func (a *Agent) readings() metrics.Readings {
-	r := metrics.Readings{Ready: a.loop.Status().Ready, Writes: a.node.writes.bySubsystem(),
+	r := metrics.Readings{Ready: a.loop.Status().Ready, Drained: !a.report().DrainedSince.IsZero(), Writes: a.node.writes.bySubsystem(),
 		ConfigGood: a.reloads.refused() == nil, ConfigRead: a.reloads.lastGood()}
 	for _, s := range a.node.ovn.Status() {
 		r.Databases = append(r.Databases, metrics.Database{Name: s.Database, Connected: s.InSync, Connects: s.Connects,

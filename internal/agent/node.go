@@ -62,7 +62,9 @@ func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, e
 		return nil, errors.Join(err, n.teller.Close(), n.conn.Close())
 	}
 	self := host.New(n.conn, s.Paths.RTTables)
+	self.DrainFile = s.Paths.DrainFile
 	n.source = newInputSource(n.ovn, self, s.Node)
+	n.source.drainFile = s.Paths.DrainFile
 	n.source.addresses = newHostAddresses(self)
 	n.carriers = kernel.NewCarriers(n.conn)
 	n.addresses = kernel.NewAnnouncements(&netlink.Conn{Mirror: n.conn.Mirror, Writer: n.teller}, underlay(s.Node))
@@ -126,7 +128,7 @@ func (n *node) newLoop(s config.Settings, version string, log *slog.Logger,
 	return reconcile.New(reconcile.Options[roundInput, model.Node]{
 		Source:         n.source,
 		Compute:        func(in roundInput) (model.Node, []model.Decision) { return desired.Node(in.Input, in.Config) },
-		AtGate:         n.hostNow,
+		AtGate:         func(s model.Node) model.Node { return n.hostNow(n.drainNow(s)) },
 		Free:           n.isHostAddress,
 		Carriers:       []reconcile.Applier[model.Node]{n.carriers, n.flows},
 		Announcers:     []reconcile.Announcer[model.Node]{n.addresses, n.leak},

@@ -93,7 +93,7 @@ func sameUnderlay(old, now config.Node) error {
 
 // keepSpeaking is what the settings now say of BGP, with those who speak left as they were wired at start.
 func keepSpeaking(wired, now config.BGP) config.BGP {
-	now.Speaker, now.AnnounceWith, now.Mode = wired.Speaker, wired.AnnounceWith, wired.Mode
+	now.Speaker, now.Mode = wired.Speaker, wired.Mode
 	return now
 }
 
@@ -104,9 +104,6 @@ func needRestart(old, now config.Settings) []string {
 	before, after := old.Node.BGP, now.Node.BGP
 	if before.Speaker != after.Speaker {
 		names = append(names, "[bgp] speaker")
-	}
-	if before.AnnounceWith != after.AnnounceWith {
-		names = append(names, "[bgp] announce_with")
 	}
 	if before.Mode != after.Mode {
 		names = append(names, "[bgp] frr_mode")

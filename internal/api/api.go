@@ -21,6 +21,9 @@ type Agent interface {
 	Explain(ctx context.Context, address string) (explain.Answer, error)
 	// Sync reads everything anew and runs a round. With a hash it first releases the withdrawals that hash names.
 	Sync(ctx context.Context, accept string) error
+	// SetDrained drains the node, or ends that; Drain says how far that has come.
+	SetDrained(ctx context.Context, drained bool) error
+	Drain(context.Context) (DrainState, error)
 	// Snapshot is all that decisions depend on, as it was read last.
 	Snapshot(context.Context) (json.RawMessage, error)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ovnbgp/internal/explain"
+	"ovnbgp/internal/model"
 	"ovnbgp/internal/plan"
 	"ovnbgp/internal/status"
 )
@@ -45,6 +47,15 @@ func (f *fakeAgent) Explain(_ context.Context, address string) (explain.Answer, 
 }
 
 func (f *fakeAgent) Sync(_ context.Context, accept string) error { return f.ask("sync " + accept) }
+
+func (f *fakeAgent) SetDrained(_ context.Context, drained bool) error {
+	return f.ask(fmt.Sprintf("set drained %v", drained))
+}
+
+func (f *fakeAgent) Drain(context.Context) (DrainState, error) {
+	return DrainState{Drained: true, Draining: model.Draining{InForce: true,
+		Peers: []model.Told{{Peer: "192.0.2.1", Family: model.IPv4Unicast, Up: true, Drained: 3}}}}, f.ask("drain")
+}
 
 func (f *fakeAgent) Snapshot(context.Context) (json.RawMessage, error) {
 	return json.RawMessage(`{"OVN":{}}`), f.ask("snapshot")
@@ -101,11 +112,19 @@ func TestQuestions(t *testing.T) {
 	if _, err = c.Sync(ctx, SyncRequest{AcceptWithdrawals: "abc"}); err != nil {
 		t.Errorf("sync with a hash: %v", err)
 	}
+	if err := c.SetDrained(ctx, DrainRequest{Drained: true}); err != nil {
+		t.Errorf("drain: %v", err)
+	}
+	state, err := c.Drain(ctx)
+	if err != nil || !state.Drained || !state.InForce || state.Waiting() != "" || len(state.Peers) != 1 || state.Peers[0].Drained != 3 {
+		t.Errorf("drain: %+v, %v", state, err)
+	}
 	raw, err := c.Snapshot(ctx)
 	if err != nil || string(raw) != `{"OVN":{}}` {
 		t.Errorf("snapshot: %s, %v", raw, err)
 	}
-	want := []string{"status", "plan", "explain fe80::1%a&b=c d", "sync ", "status", "sync abc", "status", "snapshot"}
+	want := []string{"status", "plan", "explain fe80::1%a&b=c d", "sync ", "status", "sync abc", "status", "set drained true", "drain",
+		"snapshot"}
 	if d := cmp.Diff(want, a.asked); d != "" {
 		t.Errorf("asked (-want +got):\n%s", d)
 	}
@@ -176,6 +195,7 @@ func TestBadRequests(t *testing.T) {
 		{"nothing", "POST", syncPath, "", 400, "no JSON that is understood here: EOF"},
 		{"another type", "POST", syncPath, `[]`, 400, "no JSON that is understood here"},
 		{"misspelt", "POST", syncPath, `{"acceptWithdrawal":"x"}`, 400, `unknown field "acceptWithdrawal"`},
+		{"no word of a drain", "POST", drainPath, `{}`, 400, "does not say whether"},
 		{"two values", "POST", syncPath, `{}{}`, 400, "more than one JSON value"},
 		{"huge", "POST", syncPath, `{"acceptWithdrawals":"` + strings.Repeat("x", 1<<20) + `"}`, 400, "larger than 65536 bytes"},
 		{"no such question", "GET", "/v2/status", "", 404, "the agent has no GET /v2/status"},

@@ -64,6 +64,16 @@ func (c *Client) Sync(ctx context.Context, ask SyncRequest) (r status.Report, er
 	return r, c.call(ctx, http.MethodPost, syncPath, ask, &r)
 }
 
+// SetDrained has the node drained, or no more. It does not wait for anybody to be told.
+func (c *Client) SetDrained(ctx context.Context, ask DrainRequest) error {
+	return c.call(ctx, http.MethodPost, drainPath, ask, &DrainRequest{})
+}
+
+// Drain asks whether the node is drained and who has been told.
+func (c *Client) Drain(ctx context.Context) (s DrainState, err error) {
+	return s, c.get(ctx, c.limit, drainPath, &s)
+}
+
 // Snapshot asks for all that decisions depend on.
 func (c *Client) Snapshot(ctx context.Context) (raw json.RawMessage, err error) {
 	return raw, c.get(ctx, c.limit, snapshotPath, &raw)

@@ -31,6 +31,19 @@ func Handler(a Agent) http.Handler {
 		}
 		return a.Status(r.Context())
 	})))
+	mux.HandleFunc("GET "+drainPath, answer(func(r *http.Request) (any, error) { return a.Drain(r.Context()) }))
+	mux.HandleFunc("POST "+drainPath, requireRoot(answer(func(r *http.Request) (any, error) {
+		var ask struct {
+			Drained *bool `json:"drained"`
+		}
+		if err := readRequest(r, &ask); err != nil {
+			return nil, err
+		}
+		if ask.Drained == nil { // it must not end a drain that nobody spoke of
+			return nil, badRequest("it does not say whether the node is to be drained")
+		}
+		return DrainRequest{*ask.Drained}, a.SetDrained(r.Context(), *ask.Drained)
+	})))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, fmt.Errorf("the agent has no %s %s", r.Method, r.URL.Path))
 	})

@@ -77,6 +77,7 @@ type Paths struct {
 	FRRSockets  string // directory of FRR's <daemon>.vty
 	OpenVSwitch string // directory of Open vSwitch's <bridge>.mgmt
 	RTTables    string
+	DrainFile   string // there while the node is drained
 }
 
 // Log says what is written to standard error and how.

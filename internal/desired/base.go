@@ -49,10 +49,10 @@ func announcing(c config.Node) []model.Link {
 }
 
 func leak(c config.Node) model.Leak {
-	l := model.Leak{AS: c.AS, RouterID: c.RouterID, VRF: c.VRF, Redistribute: []string{"connected"},
+	l := model.Leak{AS: c.AS, RouterID: c.RouterID, VRF: c.VRF, Device: c.NIC, Redistribute: []string{"connected"},
 		Why: "brings the announced addresses into the default BGP instance"}
 	switch {
-	case c.Driver == config.DriverStretchedL2:
+	case c.Driver == config.DriverStretchedL2 || c.BGP.AnnounceWith == config.AnnounceRoute:
 		l.Redistribute = []string{"kernel"}
 	case c.TenantMethod == config.TenantSubnet || len(c.HostAddresses) > 0:
 		l.Redistribute = []string{"connected", "kernel"}

@@ -1,8 +1,10 @@
 package desired
 
 import (
+	"net/netip"
 	"slices"
 
+	"ovnbgp/internal/config"
 	"ovnbgp/internal/model"
 )
 
@@ -15,6 +17,11 @@ func another(a *model.Announcement, f finding) {
 		a.Kinds = append(a.Kinds, f.kind)
 		slices.Sort(a.Kinds)
 	}
+}
+
+// byRoute tells whether a prefix that would be an address on the VRF's device is a route to it by configuration.
+func (v *view) byRoute(p netip.Prefix) bool {
+	return v.c.BGP.AnnounceWith == config.AnnounceRoute && p.IsSingleIP()
 }
 
 // speak says what BGP must be, and what it adds to each announcement.

@@ -337,6 +337,9 @@ func (r rows) settings(t *testing.T) config.Node {
 			}
 			c.HostAddresses = append(c.HostAddresses, address)
 		}
+		if with := rd.str("announce"); with != "" {
+			c.BGP.AnnounceWith = config.AnnounceWith(with)
+		}
 		for name := range a {
 			if !rd.used[name] {
 				t.Fatalf("row config has no attribute %q", name)

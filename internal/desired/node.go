@@ -79,7 +79,7 @@ func (b *builder) announce(won []finding) {
 		}
 		s := f.net.segment
 		b.node.Announcements = append(b.node.Announcements, model.Announcement{VRF: b.v.c.VRF,
-			Prefix: f.prefix, Device: s.device, Kinds: []model.Kind{f.kind}, Whys: []string{f.why}})
+			Prefix: f.prefix, Device: s.device, AsRoute: b.v.byRoute(f.prefix), Kinds: []model.Kind{f.kind}, Whys: []string{f.why}})
 		for _, p := range []place{{onBridge, s.mapping.Bridge, 0}, {onDevice, s.device, 0},
 			{onLocalnet, s.localnet.Name, 0}, {onNode, "", 0}} {
 			for _, family := range []model.Family{0, model.FamilyOf(f.Address)} {

@@ -233,6 +233,7 @@ func drawSettings(t *rapid.T) config.Node {
 	c := defaults()
 	c.ExposeTenantNetworks, c.ExposeGUAOnly = rapid.Bool().Draw(t, "expose"), rapid.Bool().Draw(t, "gua")
 	c.TenantMethod = rapid.SampledFrom([]config.TenantMethod{config.TenantHost, config.TenantSubnet}).Draw(t, "method")
+	c.BGP.AnnounceWith = rapid.SampledFrom([]config.AnnounceWith{config.AnnounceAddress, config.AnnounceRoute}).Draw(t, "announce with")
 	c.RequireSNATDisabled = rapid.Bool().Draw(t, "no snat")
 	c.AddressScopes = rapid.SampledFrom([][]string{nil, nil, {"a"}}).Draw(t, "scopes")
 	return c

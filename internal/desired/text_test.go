@@ -63,6 +63,9 @@ func stateText(n model.Node, withServes bool) string {
 		if a.Gateway.IsValid() {
 			via = " via " + a.Gateway.String()
 		}
+		if a.AsRoute {
+			via += " by route"
+		}
 		line([]string{a.Key()}, "announce %s%s dev %s kind %s%s because %s", a.Key(), via, a.Device, words(a.Kinds),
 			attributesText(a.Attributes), strings.Join(a.Whys, "; "))
 	}

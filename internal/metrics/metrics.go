@@ -13,6 +13,7 @@ import (
 const (
 	BuildInfo = "ovnbgp_build_info"
 	Ready     = "ovnbgp_ready"
+	Drained   = "ovnbgp_drained"
 
 	ConfigGood = "ovnbgp_config_last_reload_successful"
 	ConfigRead = "ovnbgp_config_last_reload_success_timestamp_seconds"

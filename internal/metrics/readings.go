@@ -9,6 +9,7 @@ import (
 // Readings are what others count for themselves, and is looked at when somebody asks.
 type Readings struct {
 	Ready     bool
+	Drained   bool
 	Databases []Database
 	Writes    map[string]uint64 // by subsystem
 	// ConfigGood tells whether the configuration that was read last is in force, ConfigRead when one was accepted last.
@@ -28,7 +29,7 @@ type Database struct {
 type readings struct {
 	read                                                func() Readings
 	ready, connected, connects, updates, rows, writings *prometheus.Desc
-	configGood, configRead                              *prometheus.Desc
+	configGood, configRead, drained                     *prometheus.Desc
 }
 
 // RegisterReadings has a registry ask for readings at every scrape.
@@ -39,6 +40,7 @@ func RegisterReadings(registry prometheus.Registerer, read func() Readings) {
 	registry.MustRegister(&readings{
 		read:       read,
 		ready:      describe(Ready, "Whether a full round has worked and the sources are in sync."),
+		drained:    describe(Drained, "Whether the node is drained: peers are asked to send traffic elsewhere."),
 		configGood: describe(ConfigGood, "Whether the configuration that was read last is in force."),
 		configRead: describe(ConfigRead, "When a configuration was put in force last."),
 		connected:  describe(OVSDBConnected, "Whether the database is connected and read.", "db"),
@@ -52,7 +54,7 @@ func RegisterReadings(registry prometheus.Registerer, read func() Readings) {
 // Describe implements prometheus.Collector.
 func (r *readings) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{r.ready, r.connected, r.connects, r.updates, r.rows, r.writings, r.configGood,
-		r.configRead} {
+		r.configRead, r.drained} {
 		out <- d
 	}
 }
@@ -67,6 +69,7 @@ func (r *readings) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
 	gauge(r.ready, boolean(now.Ready))
+	gauge(r.drained, boolean(now.Drained))
 	gauge(r.configGood, boolean(now.ConfigGood))
 	if !now.ConfigRead.IsZero() {
 		gauge(r.configRead, float64(now.ConfigRead.UnixMilli())/1000)

@@ -183,6 +183,7 @@ type Leak struct {
 	AS           uint32
 	RouterID     netip.Addr // of the VRF's instance; unset: that of the default instance
 	VRF          string
+	Device       string   // the VRF's device: of "kernel", the routes that lead to it
 	Redistribute []string // "connected", "kernel"
 	Why          string
 }

@@ -34,6 +34,9 @@ type Step struct {
 	// Serves lists the announcement keys the object carries or announces ("bgp-vrf 203.0.113.9/32"); nil means
 	// all of them.
 	Serves []string
+	// Last is set on a step of an announcer that changes by what a key is told, and not whether it is: it waits until no
+	// announcer has anything else to do.
+	Last bool
 	// Do makes the change. It resolves names when called, so a step may be planned before what it builds on is
 	// there. Deleting what is absent is success.
 	Do func(context.Context) error
@@ -45,6 +48,11 @@ func (s Step) String() string { return string(s.Verb) + " " + s.Object }
 // ServesKey tells whether the step's object serves the key.
 func (s Step) ServesKey(key string) bool {
 	return s.Serves == nil || slices.Contains(s.Serves, key)
+}
+
+// Sort sorts steps by their objects.
+func Sort(steps []Step) {
+	slices.SortFunc(steps, func(a, b Step) int { return cmp.Or(cmp.Compare(a.Object, b.Object), cmp.Compare(a.Verb, b.Verb)) })
 }
 
 // Write prints one line a step, the reason behind it.

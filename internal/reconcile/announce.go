@@ -16,6 +16,8 @@ func (r *round[I, S]) announce(ctx context.Context) []task {
 	// No announcer may take up a key from the one before it that is not carried: one that is being mended, or
 	// that should have been taken back and could not.
 	bad := maps.Clone(r.mending)
+	var moves []task
+	busy := false
 	for i, a := range r.opts.Announcers {
 		if ctx.Err() != nil {
 			return nil
@@ -28,7 +30,10 @@ func (r *round[I, S]) announce(ctx context.Context) []task {
 		// What is withheld is taken back first, so that no announcer hands it on to the next.
 		for _, t := range steps {
 			switch {
+			case t.Last:
+				moves = append(moves, t)
 			case t.Verb != plan.Delete:
+				busy = true
 			case !r.isSafety(t):
 				deletes = append(deletes, t)
 			case r.gate != nil || r.do(ctx, t) != nil:
@@ -36,12 +41,33 @@ func (r *round[I, S]) announce(ctx context.Context) []task {
 			}
 		}
 		for _, t := range steps {
-			if t.Verb != plan.Delete && r.mayAnnounce(t, bad) {
-				_ = r.do(ctx, t) // kept by do
+			if t.Verb != plan.Delete && !t.Last && r.mayAnnounce(t, bad) && r.do(ctx, t) == nil {
+				r.announcedAt = time.Now()
 			}
 		}
 	}
+	r.move(ctx, moves, busy, bad)
 	return deletes
+}
+
+// tellingTime is how long what an announcer did last may take to have its effect: a BGP daemon that was told to
+// redistribute more has to ask another daemon for it.
+const tellingTime = time.Second
+
+// move runs the steps that change by what a key is told (plan.Step.Last), once no announcer has anything else to do.
+func (r *round[I, S]) move(ctx context.Context, moves []task, busy bool, bad set) {
+	if len(moves) == 0 {
+		return
+	}
+	still := !busy && r.gate == nil && r.allReadAndPlanned() && time.Since(r.announcedAt) >= tellingTime
+	for _, t := range moves {
+		if still && r.mayAnnounce(t, bad) {
+			_ = r.do(ctx, t) // kept by do
+			continue
+		}
+		r.waiting = true
+		r.books.waiting(t)
+	}
 }
 
 func (r *round[I, S]) planAnnouncer(ctx context.Context, i int, a Announcer[S]) ([]task, error) {
@@ -65,8 +91,11 @@ func (r *round[I, S]) isSafety(t task) bool {
 }
 
 // mayAnnounce tells whether a step that adds or changes may run: not while a carrier is unread (rule 2), and not
-// when it would take up a key that is not carried (rule 1).
+// when it would take up a key that is not carried (rule 1). One that serves no key takes up none.
 func (r *round[I, S]) mayAnnounce(t task, bad set) bool {
+	if t.Serves != nil && len(t.Serves) == 0 {
+		return true
+	}
 	if r.opts.Rules.Unread && len(r.unread) > 0 {
 		r.waiting = true
 		return false

@@ -55,6 +55,7 @@ type cloud struct {
 	routers []router  // with a tenant network each
 	tenants []machine // on these networks
 	subnets bool      // they are announced as such
+	routes  bool      // hosts are announced by routes
 }
 
 // router is one with a gateway on a provider network, and an interface on a tenant's.
@@ -111,6 +112,9 @@ func (c *cloud) settings() config.Node {
 	n := settings()
 	if c.subnets {
 		n.TenantMethod = config.TenantSubnet
+	}
+	if c.routes {
+		n.BGP.AnnounceWith = config.AnnounceRoute
 	}
 	return n
 }

@@ -162,6 +162,14 @@ func (w *watched) do(ctx context.Context, s plan.Step) error {
 	if j.c.away && s.Verb == plan.Delete {
 		j.complain(5, "%s while the source is away", s)
 	}
+	if s.Verb != plan.Delete || s.Last {
+		now := setOf(j.n.told(after))
+		for _, k := range j.n.told(before) {
+			if !now[k] {
+				j.complain(6, "%s: %s is told no more", s, k)
+			}
+		}
+	}
 	switch {
 	case w.told != nil && s.Verb == plan.Delete:
 		j.judgeWithdraw(s, setOf(j.n.told(before)))

@@ -43,6 +43,7 @@ type Loop[I any, S State[S]] struct {
 	lookAt       time.Time // when the guard must look again
 	foughtAt     time.Time // when to look again at what is fought over
 	weighed      time.Time // when the ends of carrier_grace were last acted upon
+	announcedAt  time.Time // when a step last told the world something new
 	measured     measured
 
 	// jitter makes a retry a little earlier: nodes that lost the same server must not all come back at the same

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"ovnbgp/internal/apply/kernel"
 	"ovnbgp/internal/apply/ovs"
@@ -27,7 +28,8 @@ type node struct {
 	ovs     *fakeswitch.Switch
 	applier *ovs.Applier // keeps connections
 	leak    bool
-	leaks   int // writes to leak
+	leaks   int                  // writes to leak
+	sources map[string]time.Time // what the BGP daemon redistributes, and since when it has heard of it
 }
 
 func newNode() *node {
@@ -80,7 +82,7 @@ type view struct {
 func (v view) announced() (keys []string) {
 	nic, there := v.links["bgp-nic"]
 	for _, a := range v.Addrs {
-		if there && a.LinkIndex == nic.Index && a.Prefix.IsSingleIP() {
+		if there && a.LinkIndex == nic.Index && a.Prefix.IsSingleIP() && !a.Prefix.Addr().IsLinkLocalUnicast() {
 			keys = append(keys, model.Key("bgp-vrf", a.Prefix))
 		}
 	}
@@ -90,7 +92,7 @@ func (v view) announced() (keys []string) {
 		}
 	}
 	slices.Sort(keys)
-	return keys
+	return slices.Compact(keys)
 }
 
 // device finds where a packet leaves, and for whom there: by the first rule that matches and the longest prefix in its
@@ -162,7 +164,20 @@ func (n *node) told(v view) []string {
 	if !n.leak {
 		return nil
 	}
-	return v.announced()
+	heard := func(source string) bool { at, ok := n.sources[source]; return ok && !time.Now().Before(at) }
+	return slices.DeleteFunc(v.announced(), func(key string) bool {
+		// Of an address and a route the daemon takes the address, whether it redistributes it or not.
+		if v.hasAddress(key) {
+			return !heard("connected")
+		}
+		return !heard("kernel")
+	})
+}
+
+func (v view) hasAddress(key string) bool {
+	return slices.ContainsFunc(v.Addrs, func(a netlink.Addr) bool {
+		return a.LinkIndex == v.links["bgp-nic"].Index && model.Key("bgp-vrf", a.Prefix) == key
+	})
 }
 
 func (n *node) setBridge(name string, up bool) {
@@ -220,12 +235,33 @@ func (leak) Name() string                                { return "frr" }
 func (leak) Pokes() <-chan struct{}                      { return nil }
 func (leak) Announced(context.Context) ([]string, error) { return nil, nil }
 
-func (l leak) Plan(context.Context, model.Node) ([]plan.Step, error) {
-	if l.n.leak {
+// hearing is how long it takes until a daemon that was told to redistribute more has it.
+const hearing = 200 * time.Millisecond
+
+func (l leak) Plan(_ context.Context, want model.Node) ([]plan.Step, error) {
+	n := l.n
+	lacks := !n.leak
+	for _, source := range want.Leak.Redistribute {
+		lacks = lacks || n.sources[source].IsZero()
+	}
+	if !lacks {
 		return nil, nil
 	}
-	return []plan.Step{{Verb: plan.Create, Object: "leak",
-		Do: func(context.Context) error { l.n.leaks++; l.n.leak = true; return nil }}}, nil
+	return []plan.Step{{Verb: plan.Create, Object: "leak", Do: func(context.Context) error {
+		n.leaks++
+		if !n.leak { // a daemon that was started anew asks for all
+			n.leak, n.sources = true, map[string]time.Time{}
+		}
+		for _, source := range want.Leak.Redistribute {
+			if n.sources[source].IsZero() {
+				n.sources[source] = time.Now()
+				if len(n.sources) > 1 {
+					n.sources[source] = time.Now().Add(hearing)
+				}
+			}
+		}
+		return nil
+	}}}, nil
 }
 
 var errInjected = errors.New("injected")

@@ -20,18 +20,26 @@ func (l *Loop[I, S]) preview(ctx context.Context) (plan.Preview, error) {
 	}
 	guard := l.guard.clone()
 	todo := r.planCarriers(ctx)
-	var deletes []task
+	var deletes, moves []task
 	for i, a := range r.opts.Announcers {
 		steps, err := r.planAnnouncer(ctx, i, a)
 		if err != nil {
 			continue // among the problems
 		}
 		for _, t := range steps {
-			if t.Verb == plan.Delete {
+			switch {
+			case t.Last:
+				moves = append(moves, t)
+			case t.Verb == plan.Delete:
 				deletes = append(deletes, t)
-			} else if r.mayAnnounce(t, nil) {
+			case r.mayAnnounce(t, nil):
 				todo = append(todo, t)
 			}
+		}
+	}
+	for _, t := range moves {
+		if r.mayAnnounce(t, nil) {
+			todo = append(todo, t)
 		}
 	}
 	r.verdict = guard.judge(r.inquiry(), r.evidence(ctx))

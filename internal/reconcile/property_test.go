@@ -49,13 +49,14 @@ const (
 	actTenant                  // tenant machine A gets into state B
 	actGateway                 // the gateway of router A gets into state B, or its router's interface comes or goes
 	actGatewayMove             // the gateway of router A gets another MAC (B even) or network
+	actBearer                  // hosts are announced by routes, or by addresses
 	actMethod                  // subnets of tenants are announced as such, or what is in them
 )
 
 func scripts() *rapid.Generator[script] {
 	// What changes addresses and their carriers comes more often than what befalls the whole node.
 	often := []kind{actMachine, actMachine, actMachine, actMove, actMove, actStranger, actStranger, actStranger,
-		actFailures, actFailures, actSiege, actLose, actTenant, actTenant, actGateway, actGateway, actGateway, actGatewayMove, actMethod, actDatabase, actBridge, actPort, actRestart, actAway, actDaemon}
+		actFailures, actFailures, actSiege, actLose, actTenant, actTenant, actGateway, actGateway, actGateway, actGatewayMove, actMethod, actBearer, actBearer, actDatabase, actBridge, actPort, actRestart, actAway, actDaemon}
 	oneAct := rapid.Custom(func(t *rapid.T) act {
 		return act{Kind: rapid.SampledFrom(often).Draw(t, "kind"), A: rapid.IntRange(0, 60).Draw(t, "a"),
 			B:       rapid.SampledFrom([]int{0, 0, 0, 1, 1, 2, 3, 4, 5, 20, 30, 40}).Draw(t, "b"),
@@ -153,6 +154,8 @@ func (s *stage) perform(a act) {
 		} else {
 			r.net = (r.net + 1) % len(networks())
 		}
+	case actBearer:
+		s.c.routes = a.A%2 == 0
 	case actMethod:
 		s.c.subnets = a.A%2 == 0
 	case actRestart:

@@ -71,6 +71,7 @@ type part struct {
 	fail    map[string]error // by step, "create carrier a"
 	during  func(step string)
 	forgets bool // its steps say they worked and change nothing
+	lastly  set  // keys whose steps are to be the last
 	silent  bool // it has no keys of its own, and hands on what the others tell
 	rereads int
 	serves  func(key string) []string
@@ -161,7 +162,7 @@ func (p *part) Plan(ctx context.Context, want keys) ([]plan.Step, error) {
 }
 
 func (p *part) step(v plan.Verb, k string) plan.Step {
-	s := plan.Step{Verb: v, Object: p.noun + " " + k, Why: "test", Serves: p.serves(k)}
+	s := plan.Step{Verb: v, Object: p.noun + " " + k, Why: "test", Serves: p.serves(k), Last: p.lastly[k]}
 	s.Do = func(ctx context.Context) error {
 		if p.during != nil {
 			p.during(s.String())

@@ -46,6 +46,8 @@ type Report struct {
 	Remarks []Remark `json:"remarks,omitempty"`
 	// MoreRemarks counts those that Remarks leaves out.
 	MoreRemarks int `json:"moreRemarks,omitempty"`
+	// DrainedSince is set while the node is drained.
+	DrainedSince time.Time `json:"drainedSince,omitzero"`
 	// Refused is set while the configuration that was read last is not in force.
 	Refused  *Refused `json:"refused,omitempty"`
 	Troubles []Object `json:"troubles,omitempty"`

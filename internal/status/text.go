@@ -33,6 +33,9 @@ func (r *Report) Judge() {
 	default:
 		r.Verdict, r.Text = OK, count
 	}
+	if !r.DrainedSince.IsZero() {
+		r.Text += "; drained"
+	}
 }
 
 // told counts the announced keys that are not held, so that "11 of 12" means one is missing.
@@ -96,6 +99,9 @@ func Write(w io.Writer, r Report) error {
 		}
 		fmt.Fprintf(t, "source\t%s\n", sourceText(r))
 		fmt.Fprintf(t, "announced\t%d of %d wanted%s\n", r.told(), r.Wanted, withheldText(r))
+		if !r.DrainedSince.IsZero() {
+			fmt.Fprintf(t, "drained\tsince %s; `ovnbgp undrain` ends it\n", ago(r.Time, r.DrainedSince))
+		}
 		if !r.LastGood.IsZero() {
 			fmt.Fprintf(t, "last good round\t%s\n", ago(r.Time, r.LastGood))
 		}

@@ -53,6 +53,10 @@ func reports() map[string]Report {
 	list["failing"] = r
 
 	r = healthy()
+	r.DrainedSince = at(-500)
+	list["drained"] = r
+
+	r = healthy()
 	r.Wanted = 1
 	r.Held = &Held{Hash: "c8069ca23633", Since: at(40), Release: at(340), Accept: "ovnbgp sync --accept-withdrawals=c8069ca23633",
 		Keys: []HeldKey{{Key: "bgp-vrf 203.0.113.9/32", Class: HeldDoubtful, Text: "port p1 is down, its interface is here"}}}

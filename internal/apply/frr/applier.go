@@ -9,6 +9,9 @@
 //	  import vrf bgp-vrf                       address-family ipv6 unicast
 //	                                            redistribute connected
 //
+// Where routes are announced, "redistribute kernel route-map ovnbgp-announce" and that route map (routemap.go); while the
+// node is drained, "bgp graceful-shutdown" in the default instance, which alone is taken away again (drain.go).
+//
 // Which addresses are announced is not said here: FRR follows the kernel's addresses in the VRF, which is why
 // Announced has nothing to tell. Text alone does not prove a leak (effect.go). Start at Applier.Plan.
 package frr
@@ -18,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +52,8 @@ type Applier struct {
 	wanted model.Node // of the last Plan: what Run looks at
 	fault  fault      // of the leak's effect
 	found  found
+	// permanent names the operator's "bgp graceful-shutdown", "" when there was none at the last look.
+	permanent string
 }
 
 // New returns an applier. It connects when first asked.
@@ -85,7 +91,7 @@ func (a *Applier) Plan(ctx context.Context, want model.Node) ([]plan.Step, error
 	if err := valid(want.Leak); err != nil {
 		return nil, err
 	}
-	if a.isFound(want.Leak) {
+	if a.isFound(want) {
 		return nil, nil
 	}
 	change := a.changes()
@@ -93,20 +99,21 @@ func (a *Applier) Plan(ctx context.Context, want model.Node) ([]plan.Step, error
 	if err != nil {
 		return nil, err
 	}
-	if missing := compare(want.Leak, have); len(missing.lines) > 0 || missing.obstacle != nil {
-		return []plan.Step{a.addition(want.Leak, have, missing)}, nil
+	drain := a.drainSteps(want, have)
+	if missing := compare(want.Leak, have); missing.lacks() || missing.obstacle != nil {
+		return append([]plan.Step{a.addition(want.Leak, have, missing)}, drain...), nil
 	}
 	effect, err := a.effect(ctx, want, have)
 	if err != nil {
 		return nil, err
 	}
 	if !a.judge(effect) {
-		if effect.good() {
-			a.keepFound(want.Leak, change)
+		if effect.good() && drain == nil {
+			a.keepFound(want, change)
 		}
-		return nil, nil
+		return drain, nil
 	}
-	return []plan.Step{a.mending(want, have, effect)}, nil
+	return append([]plan.Step{a.mending(want, have, effect)}, drain...), nil
 }
 
 func (a *Applier) addition(leak model.Leak, have running, missing difference) plan.Step {
@@ -131,7 +138,7 @@ func (a *Applier) add(ctx context.Context, leak model.Leak) error {
 	if missing.obstacle != nil {
 		return missing.obstacle
 	}
-	if len(missing.lines) == 0 {
+	if !missing.lacks() {
 		return nil
 	}
 	if err := a.bgpd.Configure(ctx, missing.commands()); err != nil {
@@ -140,7 +147,7 @@ func (a *Applier) add(ctx context.Context, leak model.Leak) error {
 	if have, err = a.read(ctx, leak.VRF); err != nil {
 		return err
 	}
-	if still := compare(leak, have); len(still.lines) > 0 {
+	if still := compare(leak, have); still.lacks() {
 		return fmt.Errorf("FRR took all lines, but its configuration still lacks %s", still)
 	}
 	return nil
@@ -153,6 +160,10 @@ func valid(leak model.Leak) error {
 	}
 	if !validName(leak.VRF) {
 		return fmt.Errorf("VRF %q: a name for FRR has 1 to 15 letters, digits, dots, underscores, hyphens", leak.VRF)
+	}
+	if slices.Contains(leak.Redistribute, "kernel") && !validName(leak.Device) {
+		return fmt.Errorf("device %q of the VRF: a name for FRR has 1 to 15 letters, digits, dots, underscores, hyphens",
+			leak.Device)
 	}
 	for _, source := range leak.Redistribute {
 		if source != "connected" && source != "kernel" {

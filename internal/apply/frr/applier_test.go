@@ -142,7 +142,7 @@ func TestStates(t *testing.T) {
 	withID := want()
 	withID.Leak.RouterID = id
 	kernel := want()
-	kernel.Leak.Redistribute = []string{"connected", "kernel"}
+	kernel.Leak.Redistribute, kernel.Leak.Device = []string{"connected", "kernel"}, "bgp-nic"
 	tests := []struct {
 		name  string
 		typed []string
@@ -165,7 +165,8 @@ func TestStates(t *testing.T) {
 			"exit"), want(), "", ""},
 		{"another router id than the configured", complete, withID,
 			"update router bgp 64999 vrf bgp-vrf: +bgp router-id 10.0.0.7", ""},
-		{"kernel too", complete, kernel, "update router bgp 64999 vrf bgp-vrf: +redistribute kernel (ipv4, ipv6)", ""},
+		{"kernel too", complete, kernel, "update route-map ovnbgp-announce: +match interface bgp-nic +set metric 0; " +
+			"router bgp 64999 vrf bgp-vrf: +redistribute kernel route-map ovnbgp-announce (ipv4, ipv6)", ""},
 		{"no router id anywhere", []string{"router bgp 64999", "exit"}, want(),
 			"create router bgp 64999 vrf bgp-vrf: +bgp router-id ? +redistribute connected (ipv4, ipv6); " +
 				"router bgp 64999: +import vrf bgp-vrf (ipv4, ipv6)",

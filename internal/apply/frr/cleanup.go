@@ -11,7 +11,7 @@ import (
 
 // Cleanup returns the steps that take our lines away again, none when they are not there: those of our VRF, and of
 // others that were ours under another configuration. An instance of a VRF that holds nothing but our lines goes as a
-// whole; in one that holds more, only the redistribution goes.
+// whole; in one that holds more, only the redistribution goes. What redistributes by the route map goes before that does.
 func (a *Applier) Cleanup(ctx context.Context, others ...string) ([]plan.Step, error) {
 	vrfs := append([]string{a.options.VRF}, others...)
 	slices.Sort(vrfs)
@@ -27,7 +27,7 @@ func (a *Applier) Cleanup(ctx context.Context, others ...string) ([]plan.Step, e
 	if err != nil {
 		return nil, err
 	}
-	var steps []plan.Step
+	steps := a.undrain(have)
 	for _, vrf := range vrfs {
 		for _, name := range []string{defaultVRF, vrf} {
 			in, ok := have.instances[name]
@@ -39,6 +39,12 @@ func (a *Applier) Cleanup(ctx context.Context, others ...string) ([]plan.Step, e
 					Do: func(ctx context.Context) error { return a.bgpd.Configure(ctx, lines) }})
 			}
 		}
+	}
+	if have.ours.has(announceMap) {
+		steps = append(steps, plan.Step{Verb: plan.Delete, Object: "route-map " + announceMap, Why: "cleanup",
+			Do: func(ctx context.Context) error {
+				return a.bgpd.Configure(ctx, []string{"no route-map " + announceMap})
+			}})
 	}
 	return steps, nil
 }
@@ -69,7 +75,7 @@ func removal(names difference, inVRF bool, in instance) (string, []string) {
 }
 
 func isRedistribute(line string) bool {
-	return line == "redistribute connected" || line == "redistribute kernel"
+	return line == "redistribute connected" || line == "redistribute kernel" || line == redistribution("kernel")
 }
 
 // onlyOurs tells whether the instance holds nothing but what we, or the old agent, put there.

@@ -215,7 +215,7 @@ func (a *Applier) mend(ctx context.Context, want model.Node) error {
 
 // blank returns what the leak would add if the VRF had no instance.
 func blank(leak model.Leak, have running) difference {
-	none := running{instances: maps.Clone(have.instances), vrfs: maps.Clone(have.vrfs)}
+	none := running{instances: maps.Clone(have.instances), vrfs: maps.Clone(have.vrfs), ours: have.ours}
 	delete(none.instances, leak.VRF)
 	delete(none.vrfs, leak.VRF)
 	return compare(leak, none)
@@ -232,8 +232,13 @@ func foreign(leak model.Leak, have running) string {
 		return in.head
 	}
 	ours := blank(leak, have)
+	bare := missingLine{inVRF: true, text: redistribution("kernel")} // also without the route map, from an earlier version
 	for family, lines := range in.lines {
 		for _, line := range lines {
+			bare.family = family
+			if line == "redistribute kernel" && slices.Contains(ours.lines, bare) {
+				continue
+			}
 			if !slices.Contains(ours.lines, missingLine{inVRF: true, family: family, text: line}) {
 				words := strings.Fields(line)
 				return strings.Join(words[:min(2, len(words))], " ") + " …"

@@ -25,6 +25,7 @@ func realWant() model.Node {
 
 // real is the real FRR with an applier, and an operator's own connection.
 type real struct {
+	t *testing.T
 	*fake.Daemons
 	*Applier
 	operator *vty.Client
@@ -33,7 +34,7 @@ type real struct {
 func startReal(t *testing.T) real {
 	t.Helper()
 	d := fake.StartDaemons(t)
-	r := real{Daemons: d, Applier: New(Options{Sockets: d.Dir, AS: 64999, VRF: "bgp-vrf", Interval: 50 * time.Millisecond}),
+	r := real{t: t, Daemons: d, Applier: New(Options{Sockets: d.Dir, AS: 64999, VRF: "bgp-vrf", Interval: 50 * time.Millisecond}),
 		operator: vty.New(filepath.Join(d.Dir, "bgpd.vty"))}
 	t.Cleanup(func() { _, _ = r.Close(), r.operator.Close() })
 	return r

@@ -15,6 +15,7 @@ import (
 type running struct {
 	instances map[string]instance // by VRF; defaultVRF is the default instance
 	vrfs      map[string]vrfState
+	ours      objects
 }
 
 // defaultVRF is how "show bgp vrfs json" calls the default instance.
@@ -41,7 +42,7 @@ func (a *Applier) read(ctx context.Context, vrf string) (running, error) {
 	if err != nil {
 		return running{}, fmt.Errorf("read FRR's configuration: %w", err)
 	}
-	have := running{instances: parse(string(text))}
+	have := running{instances: parse(string(text)), ours: parseObjects(string(text))}
 	var states struct {
 		VRFs map[string]vrfState `json:"vrfs"`
 	}
@@ -125,9 +126,13 @@ func parseAS(text string) (uint32, bool) {
 type difference struct {
 	as       uint32
 	vrf      string
+	maps     []string // of the route map of ours
 	lines    []missingLine
 	obstacle error // why the lines cannot be added, whatever they are
 }
+
+// lacks tells whether anything is to be added.
+func (d difference) lacks() bool { return len(d.lines) > 0 || len(d.maps) > 0 }
 
 // missingLine is one line and where it belongs.
 type missingLine struct {
@@ -158,10 +163,13 @@ func compare(leak model.Leak, have running) difference {
 	}
 	for _, family := range families() {
 		for _, source := range leak.Redistribute {
-			if text := "redistribute " + source; !inVRF.has(family, text) {
-				d.lines = append(d.lines, missingLine{inVRF: true, family: family, text: text})
+			if !inVRF.has(family, "redistribute "+source) {
+				d.lines = append(d.lines, missingLine{inVRF: true, family: family, text: redistribution(source)})
 			}
 		}
+	}
+	if usesMap(leak, inVRF) {
+		d.maps = missingMapLines(leak.Device, have.ours)
 	}
 	for _, family := range families() {
 		text := "import vrf " + leak.VRF
@@ -199,9 +207,9 @@ func (in instance) has(family, text string) bool {
 	})
 }
 
-// commands returns what adds the lines.
+// commands returns what adds the lines. The route map comes first: what names one that is not there lets nothing pass.
 func (d difference) commands() []string {
-	var all []string
+	all := d.mapCommands()
 	for _, inVRF := range []bool{true, false} {
 		all = append(all, d.commandsOf(inVRF)...)
 	}
@@ -247,6 +255,9 @@ func (d difference) header(inVRF bool) string {
 // String returns "router bgp 64999 vrf bgp-vrf: +redistribute connected (ipv4, ipv6); router bgp 64999: +…".
 func (d difference) String() string {
 	var parts []string
+	if d.maps != nil {
+		parts = append(parts, "route-map "+announceMap+": +"+strings.Join(d.maps, " +"))
+	}
 	for _, inVRF := range []bool{true, false} {
 		var texts []string
 		for _, line := range d.lines {

@@ -106,8 +106,9 @@ func (a *Applier) look(ctx context.Context) (seen string, suspicious bool) {
 		return "unread", false // the daemon's watch knows more
 	}
 	missing := compare(want.Leak, have)
-	seen = fmt.Sprint(missing, missing.obstacle, have.vrfs)
-	if len(missing.lines) > 0 || missing.obstacle != nil {
+	drain := a.drainSteps(want, have)
+	seen = fmt.Sprint(missing, missing.obstacle, have.vrfs, len(drain))
+	if missing.lacks() || missing.obstacle != nil || drain != nil {
 		return seen, false
 	}
 	effect, err := a.effect(ctx, want, have)
@@ -116,7 +117,7 @@ func (a *Applier) look(ctx context.Context) (seen string, suspicious bool) {
 	}
 	if effect.good() {
 		a.judge(effect)
-		a.keepFound(want.Leak, change)
+		a.keepFound(want, change)
 		return seen, false
 	}
 	// Long enough is something new to see: the round it causes plans the mending.

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -14,13 +13,14 @@ import (
 )
 
 // Announcements tells the world: an address on the VRF's device is redistributed by the BGP daemon as a host route, a
-// route to that device in the VRF's table as the prefix it leads to, with the route's gateway, if any, as next hop.
+// route to that device in the VRF's table as the prefix it leads to, with the route's gateway, if any, as next hop. A
+// host's prefix may be told by either (bearers.go).
 type Announcements struct {
 	k   Kernel
 	vrf model.VRF
 }
 
-// NewAnnouncements returns an applier for the addresses on the VRF's device and the subnets in its table.
+// NewAnnouncements returns an applier for the addresses on the VRF's device and the routes to it in the VRF's table.
 func NewAnnouncements(k Kernel, vrf model.VRF) *Announcements { return &Announcements{k: k, vrf: vrf} }
 
 // Name returns the device's name: "bgp-nic".
@@ -43,10 +43,11 @@ func ownedAnnouncement(a netlink.Addr, device int) bool {
 
 // told is what stands in the kernel to be announced.
 type told struct {
-	device    int // 0 while it is not there
+	device    int  // 0 while it is not there
+	anchored  bool // the device has the anchor
 	addresses map[string]netlink.Addr
-	subnets   map[string]netlink.Route // by what the kernel keeps routes apart by
-	others    map[string]netlink.Route // in the VRF's table, and not ours
+	routes    map[routeKey]netlink.Route
+	others    map[routeKey]netlink.Route // in the VRF's table, and not ours
 }
 
 func (a *Announcements) read(ctx context.Context) (told, error) {
@@ -55,7 +56,7 @@ func (a *Announcements) read(ctx context.Context) (told, error) {
 	if err != nil {
 		return told{}, fmt.Errorf("kernel: %w", err)
 	}
-	t := told{addresses: map[string]netlink.Addr{}, subnets: map[string]netlink.Route{}, others: map[string]netlink.Route{}}
+	t := told{addresses: map[string]netlink.Addr{}, routes: map[routeKey]netlink.Route{}, others: map[routeKey]netlink.Route{}}
 	for _, l := range actual.Links {
 		if l.Name != a.vrf.Device {
 			continue
@@ -72,115 +73,76 @@ func (a *Announcements) read(ctx context.Context) (told, error) {
 		if ownedAnnouncement(addr, t.device) {
 			t.addresses[model.Key(a.vrf.Name, addr.Prefix)] = addr
 		}
+		t.anchored = t.anchored || addr.LinkIndex == t.device && addr.Prefix == anchor()
 	}
 	links := linksOf(actual.Routes, t.device, a.vrf.Table)
 	for _, r := range actual.Routes {
 		switch {
 		case ownedSubnet(r, t.device, a.vrf.Table) || links[r]:
-			t.subnets[keyOfRoute(r).String()] = r
+			t.routes[keyOfRoute(r)] = r
 		case r.Table == a.vrf.Table:
-			t.others[keyOfRoute(r).String()] = r
+			t.others[keyOfRoute(r)] = r
 		}
 	}
 	return t, nil
 }
 
-// Announced lists the keys of the addresses on the device and of the subnets in the VRF's table now, sorted.
+// Announced lists the keys of the addresses on the device and of the routes to it in the VRF's table now, sorted.
 func (a *Announcements) Announced(ctx context.Context) ([]string, error) {
 	t, err := a.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	keys := make([]string, 0, len(t.addresses)+len(t.subnets))
+	keys := make([]string, 0, len(t.addresses)+len(t.routes))
 	for k := range t.addresses {
 		keys = append(keys, k)
 	}
-	for _, r := range t.subnets {
+	for _, r := range t.routes {
 		keys = append(keys, model.Key(a.vrf.Name, r.Dst))
 	}
 	slices.Sort(keys)
 	return slices.Compact(keys), nil
 }
 
-// Plan compares the announcements of its VRF with the device's addresses and the subnets in the VRF's table.
+// Plan compares the announcements of its VRF with the device's addresses and the routes to it in the VRF's table.
 func (a *Announcements) Plan(ctx context.Context, want model.Node) ([]plan.Step, error) {
 	have, err := a.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	addresses, subnets := map[string]model.Announcement{}, map[string]model.Announcement{}
+	addresses, routes := map[string]model.Announcement{}, map[routeKey]model.Announcement{}
 	for _, w := range want.Announcements {
 		switch {
 		case w.VRF != a.vrf.Name:
 		case w.IsAddress():
 			addresses[w.Key()] = w
 		default:
-			subnets[keyOfRoute(a.route(w, 0)).String()] = w
+			routes[keyOfRoute(a.route(w, 0))] = w
 		}
 	}
 	var s steps
-	a.planAddresses(&s, have, addresses)
-	a.planSubnets(&s, have, subnets)
-	return append(s.makes, s.deletes...), nil
+	withdraw := a.withdrawal(have, addresses, routes)
+	a.rearrange(&s, have, addresses, routes, withdraw)
+	a.planAddresses(&s, have, addresses, withdraw)
+	a.planRoutes(&s, have, routes)
+	return slices.Concat(s.makes, s.deletes, s.last), nil
 }
 
 func (a *Announcements) addressText(p netip.Prefix) string {
 	return model.Address{Prefix: p, Device: a.vrf.Device}.String()
 }
 
-func (a *Announcements) planAddresses(s *steps, have told, wanted map[string]model.Announcement) {
-	withdraw := a.withdrawal(have, wanted)
+func (a *Announcements) planAddresses(s *steps, have told, wanted map[string]model.Announcement, withdraw withdrawal) {
 	for d := range plan.Diff(wanted, have.addresses) {
 		switch {
 		case d.Have == nil:
 			s.add(plan.Create, a.addressText(d.Want.Prefix), strings.Join(d.Want.Whys, "; "), []string{d.Key},
 				addAddress(a.k, device, d.Want.Prefix, a.vrf.Device))
 		case d.Want == nil:
-			s.add(plan.Delete, a.addressText(d.Have.Prefix), unwanted, []string{d.Key}, withdraw(*d.Have))
+			s.add(plan.Delete, a.addressText(d.Have.Prefix), unwanted, []string{d.Key},
+				func(context.Context) error { return withdraw(*d.Have) })
 		}
 	}
-}
-
-// withdrawal returns how addresses are taken from the device. With its last IPv4 address a device loses its IPv4 routes,
-// those of announced subnets too, which are put back at once: the BGP daemon is not told that they were away.
-func (a *Announcements) withdrawal(have told, wanted map[string]model.Announcement) func(netlink.Addr) func(context.Context) error {
-	stays := false
-	for key, addr := range have.addresses {
-		_, ok := wanted[key]
-		stays = stays || ok && addr.Prefix.Addr().Is4()
-	}
-	return func(addr netlink.Addr) func(context.Context) error {
-		if stays || len(have.subnets) == 0 || addr.Prefix.Addr().Is6() {
-			return func(context.Context) error { return a.k.AddrDel(addr) }
-		}
-		return func(ctx context.Context) error {
-			before, err := a.read(ctx)
-			if err != nil {
-				return err
-			}
-			errs := []error{a.k.AddrDel(addr)}
-			after, err := a.read(ctx)
-			if err != nil {
-				return errors.Join(append(errs, err)...)
-			}
-			for id, r := range before.subnets {
-				if _, there := after.subnets[id]; !there {
-					errs = append(errs, a.restore(r))
-				}
-			}
-			return errors.Join(errs...)
-		}
-	}
-}
-
-// restore puts back a subnet's route. One that the old agent left leads by a gateway that was an address of the device:
-// the kernel no longer knows it, and the prefix is announced as well without.
-func (a *Announcements) restore(r netlink.Route) error {
-	err := a.k.RouteReplace(r)
-	if err == nil || r.Protocol == model.Protocol {
-		return err
-	}
-	return a.k.RouteReplace(a.route(model.Announcement{Prefix: r.Dst}, r.LinkIndex))
 }
 
 // Cleanup lists the deletes of all announcements: those on the configured device, and those on any device that our

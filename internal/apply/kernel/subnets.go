@@ -11,7 +11,7 @@ import (
 	"ovnbgp/internal/plan"
 )
 
-// ownedSubnet tells whether a route announces a subnet: one of ours in the VRF's table that leads to the VRF's device,
+// ownedSubnet tells whether a route announces a prefix: one of ours in the VRF's table that leads to the VRF's device,
 // or one of the old agent's, which leads there by way of a gateway. Others' routes to the device stay: somebody else
 // may announce by it, too.
 func ownedSubnet(r netlink.Route, device int, table uint32) bool {
@@ -41,49 +41,41 @@ func linksOf(routes []netlink.Route, device int, table uint32) map[netlink.Route
 	return links
 }
 
-// route is what announces a subnet. No packet takes it, so mostly it has no gateway: the kernel refuses one of IPv6 that
+// besideAddress is the metric of a route that announces a host. The kernel gives the route of an address on the device
+// the metric 0, in the same table: so both may be there, and neither replaces the other.
+const besideAddress = 1024
+
+// route is what announces a prefix. No packet takes it, so mostly it has no gateway: the kernel refuses one of IPv6 that
 // is an address of this node. Where it has one, that is what the BGP daemon tells as next hop.
 func (a *Announcements) route(w model.Announcement, link int) netlink.Route {
-	return wantedRoute(model.Route{Table: a.vrf.Table, Prefix: w.Prefix, Device: a.vrf.Device, Gateway: w.Gateway}, link)
+	r := wantedRoute(model.Route{Table: a.vrf.Table, Prefix: w.Prefix, Device: a.vrf.Device, Gateway: w.Gateway}, link)
+	if w.AsRoute {
+		r.Metric = besideAddress
+	}
+	return r
 }
 
-func (a *Announcements) subnetText(p netip.Prefix, gateway netip.Addr) string {
+func (a *Announcements) routeText(p netip.Prefix, gateway netip.Addr) string {
 	return model.Route{Table: a.vrf.Table, Prefix: p, Device: a.vrf.Device, Gateway: gateway}.String()
 }
 
-// withdrawSubnet deletes what announces a subnet when the step runs: the withdrawal of the last address may have put
-// another route in the place of the one that was planned for.
-func (a *Announcements) withdrawSubnet(id string, planned netlink.Route) func(context.Context) error {
-	return func(ctx context.Context) error {
-		now, err := a.read(ctx)
-		if err != nil {
-			return err
-		}
-		if r, there := now.subnets[id]; there {
-			return a.k.RouteDel(r)
-		}
-		return a.k.RouteDel(planned)
-	}
-}
-
-func (a *Announcements) planSubnets(s *steps, have told, wanted map[string]model.Announcement) {
-	for d := range plan.Diff(wanted, have.subnets) {
-		if d.Want == nil {
-			s.add(plan.Delete, a.subnetText(d.Have.Dst, d.Have.Gateway), unwanted, []string{model.Key(a.vrf.Name, d.Have.Dst)},
-				a.withdrawSubnet(d.Key, *d.Have))
+func (a *Announcements) planRoutes(s *steps, have told, wanted map[routeKey]model.Announcement) {
+	same := func(w model.Announcement, r netlink.Route) bool { return r.Protocol == model.Protocol && a.leads(r, w) }
+	for _, d := range plan.Differences(wanted, have.routes, byText, same) {
+		if !d.Wanted {
+			s.add(plan.Delete, a.routeText(d.Have.Dst, d.Have.Gateway), unwanted, []string{model.Key(a.vrf.Name, d.Have.Dst)},
+				func(context.Context) error { return a.k.RouteDel(d.Have) })
 			continue
 		}
-		w, why, serves := *d.Want, strings.Join(d.Want.Whys, "; "), []string{d.Want.Key()}
-		object := a.subnetText(w.Prefix, w.Gateway)
+		w, why, serves := d.Want, strings.Join(d.Want.Whys, "; "), []string{d.Want.Key()}
+		object := a.routeText(w.Prefix, w.Gateway)
 		other, blocked := have.others[d.Key]
 		switch {
-		case d.Have != nil && a.leads(*d.Have, w):
-			if d.Have.Protocol != model.Protocol {
-				s.add(plan.Adopt, object, why, serves, a.mark(*d.Have))
-			}
-		case d.Have != nil && d.Have.Protocol == model.Protocol:
+		case d.There && a.leads(d.Have, w):
+			s.add(plan.Adopt, object, why, serves, a.mark(d.Have))
+		case d.There && d.Have.Protocol == model.Protocol:
 			s.add(plan.Update, object, why, serves, a.write(w, a.k.RouteReplace))
-		case d.Have != nil || blocked && other.Protocol == netlink.ProtoBoot && other.LinkIndex == have.device:
+		case d.There || blocked && other.Protocol == netlink.ProtoBoot && other.LinkIndex == have.device:
 			// In one write: the prefix must not be out of the table for a moment.
 			s.add(plan.Adopt, object, why, serves, a.write(w, a.k.RouteReplace))
 		case blocked:

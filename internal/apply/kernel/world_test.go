@@ -96,6 +96,15 @@ func g17() model.Node {
 	return n
 }
 
+// asRoutes announces all by routes.
+func asRoutes(n model.Node) model.Node {
+	n.Announcements = slices.Clone(n.Announcements)
+	for i := range n.Announcements {
+		n.Announcements[i].AsRoute = n.Announcements[i].Prefix.IsSingleIP()
+	}
+	return n
+}
+
 func g13h() model.Node {
 	n := g13()
 	announce(&n, "10.7.0.11/32")
@@ -178,6 +187,9 @@ func scenarios() []scenario {
 		{"stretched", bridge, []model.Node{l2(), l2Moved(), l2Host(), l2(), stretched()}},
 		{"adoption-stretched", oldStretched, []model.Node{l2()}},
 		{"wrong-tag", wrongTag, []model.Node{g3()}},
+		{"routes", bridge, []model.Node{asRoutes(g2()), asRoutes(g17()), asRoutes(alone()), base()}},
+		{"addresses-and-routes", bridge, []model.Node{g17(), asRoutes(g17()), g17()}},
+		{"adoption-routes", oldSubnets, []model.Node{asRoutes(g17())}},
 	}
 }
 

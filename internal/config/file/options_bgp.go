@@ -21,9 +21,9 @@ func bgpOptions() []option {
 			Built: []string{string(config.SpeakerAuto), string(config.SpeakerFRR)},
 			Help:  "Who speaks BGP. auto: FRR."},
 		{Group: "bgp", Name: "announce_with", Default: string(config.AnnounceAddress), Values: ways,
-			kind:  choice(func(s *config.Settings) *config.AnnounceWith { return &at(s).AnnounceWith }, ways...),
-			Built: []string{string(config.AnnounceAddress)},
-			Help:  "What makes FRR announce: an address on bgp_nic, or a route in the VRF's table."},
+			kind: choice(func(s *config.Settings) *config.AnnounceWith { return &at(s).AnnounceWith }, ways...),
+			Help: "What makes FRR announce: an address on bgp_nic, or a route to it in the VRF's table, which costs the " +
+				"kernel less where there are thousands. A change withdraws nothing."},
 		{Group: "bgp", Name: "frr_mode", Default: string(config.ModeAssist), Values: modes,
 			kind:  choice(func(s *config.Settings) *config.FRRMode { return &at(s).Mode }, modes...),
 			Built: []string{string(config.ModeAssist)},

@@ -55,6 +55,9 @@ func pathOptions() []option {
 			kind: path(func(s *config.Settings) *string { return &at(s).RTTables }),
 			Help: "Names of routing tables. A line that names a provider bridge gives the bridge its table. Read, " +
 				"never written."},
+		{Group: "paths", Name: "drain_file", Default: "/var/lib/ovnbgp/drained",
+			kind: path(func(s *config.Settings) *string { return &at(s).DrainFile }),
+			Help: "There while the node is drained (ovnbgp drain), across restarts and reboots."},
 	}
 }
 

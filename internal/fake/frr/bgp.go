@@ -28,6 +28,10 @@ type BGP struct {
 	conns     map[net.Conn]bool
 
 	instances []*instance
+	drainAll  bool // "bgp graceful-shutdown" outside of instances
+	maps      []*routeMap
+	lists     map[string]string         // community lists: by name, what they permit
+	routes    map[string][]netip.Prefix // by VRF: the kernel's routes in its table
 	addresses map[string][]netip.Prefix // by VRF: what the kernel has in it
 	kernel    map[string]bool           // VRFs of the kernel
 	unbound   map[string]bool           // VRFs that bgpd failed to tie to the kernel's
@@ -59,6 +63,21 @@ type instance struct {
 	lines   map[string][]string
 }
 
+// routeMap is a route map of one entry, permit 10.
+type routeMap struct {
+	name  string
+	lines []string
+}
+
+func (b *BGP) findMap(name string) *routeMap {
+	for _, m := range b.maps {
+		if m.name == name {
+			return m
+		}
+	}
+	return nil
+}
+
 // spot is a family of a VRF.
 type spot struct{ vrf, family string }
 
@@ -72,7 +91,7 @@ func Start(t testing.TB) *BGP {
 		t.Fatal(err)
 	}
 	b := &BGP{Dir: dir, t: t, conns: map[net.Conn]bool{}, addresses: map[string][]netip.Prefix{},
-		kernel: map[string]bool{}, unbound: map[string]bool{}, forgotten: map[spot]bool{}}
+		lists: map[string]string{}, routes: map[string][]netip.Prefix{}, kernel: map[string]bool{}, unbound: map[string]bool{}, forgotten: map[spot]bool{}}
 	b.Up()
 	t.Cleanup(func() {
 		b.Down()
@@ -110,6 +129,7 @@ func (b *BGP) Down() {
 	}
 	b.listeners, b.conns = nil, map[net.Conn]bool{}
 	b.instances, b.unbound, b.forgotten = nil, map[string]bool{}, map[spot]bool{}
+	b.maps, b.lists, b.drainAll = nil, map[string]string{}, false
 }
 
 // Restart loses the configuration and the connections.
@@ -138,6 +158,14 @@ func (b *BGP) SetVRF(name string, addresses ...netip.Prefix) {
 	defer b.mu.Unlock()
 	b.kernel[name] = true
 	b.addresses[name] = addresses
+}
+
+// SetRoutes says that the kernel has routes to these prefixes in a VRF's table.
+func (b *BGP) SetRoutes(name string, prefixes ...netip.Prefix) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kernel[name] = true
+	b.routes[name] = prefixes
 }
 
 // Forget makes FRR's fault: the import of a VRF stays configured and loses its effect, in these families, until the
@@ -192,7 +220,7 @@ func (b *BGP) Leaked(vrf string) []netip.Prefix {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var all []netip.Prefix
-	for _, p := range b.addresses[vrf] {
+	for _, p := range slices.Concat(b.addresses[vrf], b.routes[vrf]) {
 		if b.inTable(vrf, p) && b.leaks(vrf, familyOf(p)) {
 			all = append(all, p)
 		}
@@ -225,6 +253,19 @@ func (b *BGP) running() string {
 				s.WriteString("  " + line + "\n")
 			}
 			s.WriteString(" exit-address-family\n")
+		}
+		s.WriteString("exit\n!\n")
+	}
+	if b.drainAll {
+		s.WriteString("bgp graceful-shutdown\n!\n")
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.lists)) {
+		s.WriteString("bgp community-list standard " + name + " seq 5 permit " + b.lists[name] + "\n!\n")
+	}
+	for _, m := range b.maps {
+		s.WriteString("route-map " + m.name + " permit 10\n")
+		for _, line := range m.lines {
+			s.WriteString(" " + line + "\n")
 		}
 		s.WriteString("exit\n!\n")
 	}
@@ -263,13 +304,19 @@ func familyOf(p netip.Prefix) string {
 	return families()[1]
 }
 
-// inTable tells whether the VRF's instance has the address.
+// inTable tells whether the VRF's instance has the prefix.
 func (b *BGP) inTable(vrf string, p netip.Prefix) bool {
 	in := b.find(vrf)
-	return in != nil && b.kernel[vrf] && !b.unbound[vrf] && slices.Contains(b.addresses[vrf], p) &&
-		slices.ContainsFunc(in.lines[familyOf(p)], func(line string) bool {
-			return strings.HasPrefix(line, "redistribute connected")
-		})
+	if in == nil || !b.kernel[vrf] || b.unbound[vrf] {
+		return false
+	}
+	return slices.ContainsFunc(in.lines[familyOf(p)], func(line string) bool {
+		if name, ok := strings.CutPrefix(line, "redistribute kernel route-map "); ok && b.findMap(name) == nil {
+			return false // it lets nothing pass
+		}
+		return strings.HasPrefix(line, "redistribute connected") && slices.Contains(b.addresses[vrf], p) ||
+			strings.HasPrefix(line, "redistribute kernel") && slices.Contains(b.routes[vrf], p)
+	})
 }
 
 func (b *BGP) leaks(vrf, family string) bool {

@@ -1,6 +1,7 @@
 package frr
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,7 +10,10 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -137,13 +141,45 @@ func (d *Daemons) StopBGP() {
 	}
 }
 
+// StartPeer starts a second bgpd in a namespace of its own, and returns the directory of its bgpd.vty. Its
+// address is 192.0.2.2, the daemons' is 192.0.2.1. It ends with the test.
+func (d *Daemons) StartPeer() (dir string) {
+	d.t.Helper()
+	dir = filepath.Join(d.Dir, "peer")
+	info, err := os.Stat(d.Dir)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	owner := info.Sys().(*syscall.Stat_t)
+	if err := errors.Join(os.Mkdir(dir, 0o755), os.Chown(dir, int(owner.Uid), int(owner.Gid))); err != nil {
+		d.t.Fatal(err)
+	}
+	for _, line := range []string{"netns add peer", "link add to-peer type veth peer name to-node", "link set to-node netns peer",
+		"addr add 192.0.2.1/24 dev to-peer", "link set to-peer up", "-n peer addr add 192.0.2.2/24 dev to-node",
+		"-n peer link set to-node up", "-n peer link set lo up"} {
+		d.IP(strings.Fields(line)...)
+	}
+	inside := []string{"ip", "netns", "exec", "peer"}
+	zebra := d.startIn(dir, "zebra", inside)
+	bgpd := d.startIn(dir, "bgpd", inside)
+	d.t.Cleanup(func() { stop(bgpd); stop(zebra) })
+	return dir
+}
+
 func (d *Daemons) start(name string, more ...string) *exec.Cmd {
 	d.t.Helper()
-	socket := filepath.Join(d.Dir, name+".vty")
+	return d.startIn(d.Dir, name, nil, more...)
+}
+
+// startIn starts a daemon whose sockets are in a directory, by way of another command, if any.
+func (d *Daemons) startIn(dir, name string, by []string, more ...string) *exec.Cmd {
+	d.t.Helper()
+	socket := filepath.Join(dir, name+".vty")
 	_ = os.Remove(socket)
-	arguments := append([]string{"-f", "/dev/null", "-i", filepath.Join(d.Dir, name+".pid"),
-		"-z", filepath.Join(d.Dir, "zserv.api"), "--vty_socket", d.Dir, "-P", "0"}, more...)
-	cmd := exec.Command(filepath.Join(daemonDir, name), arguments...)
+	arguments := append([]string{"-f", "/dev/null", "-i", filepath.Join(dir, name+".pid"),
+		"-z", filepath.Join(dir, "zserv.api"), "--vty_socket", dir, "-P", "0"}, more...)
+	argv := slices.Concat(by, []string{filepath.Join(daemonDir, name)}, arguments)
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
 	// Started with the thread's namespaces. The kernel kills it with the test's process, however that ends;
 	// Pdeathsig is about the starting thread, which lives as long as the test.

@@ -13,6 +13,7 @@ type session struct {
 	configuring bool
 	in          *instance
 	family      string
+	routeMap    *routeMap
 }
 
 // Statuses, as bgpd has them.
@@ -59,6 +60,9 @@ func (s *session) answer(command string) (out string, status byte, hangUp bool) 
 
 func (s *session) configure(words []string) (string, byte) {
 	line := strings.Join(words, " ")
+	if done, out, status := s.policy(words); done {
+		return out, status
+	}
 	switch {
 	case line == "exit" && s.in != nil:
 		s.in, s.family = nil, ""
@@ -80,6 +84,42 @@ func (s *session) configure(words []string) (string, byte) {
 	return "", success
 }
 
+// policy runs what concerns route maps and community lists.
+func (s *session) policy(words []string) (done bool, out string, status byte) {
+	b, line := s.bgp, strings.Join(words, " ")
+	switch {
+	case words[0] == "route-map" && len(words) == 4:
+		if s.routeMap = b.findMap(words[1]); s.routeMap == nil {
+			s.routeMap = &routeMap{name: words[1]}
+			b.maps = append(b.maps, s.routeMap)
+		}
+		s.in, s.family = nil, ""
+	case strings.HasPrefix(line, "no route-map "):
+		m := b.findMap(words[2])
+		if m == nil {
+			return true, "% Could not find route-map " + words[2], configFailed
+		}
+		b.maps = slices.DeleteFunc(b.maps, func(o *routeMap) bool { return o == m })
+	case strings.HasPrefix(line, "bgp community-list standard ") && len(words) == 6:
+		b.lists[words[3]] = words[5]
+	case strings.HasPrefix(line, "no bgp community-list standard ") && b.lists[words[4]] != "":
+		delete(b.lists, words[4])
+	case line == "bgp graceful-shutdown" && b.drainAll && s.in != nil:
+		return true, "%Failed: per-vrf graceful-shutdown config not permitted with global graceful-shutdown", configFailed
+	case line == "bgp graceful-shutdown" && s.in == nil:
+		b.drainAll = true
+	case line == "exit" && s.routeMap != nil:
+		s.routeMap = nil
+	case s.routeMap != nil && (words[0] == "match" || words[0] == "set"):
+		if !slices.Contains(s.routeMap.lines, line) {
+			s.routeMap.lines = append(s.routeMap.lines, line)
+		}
+	default:
+		return false, "", success
+	}
+	return true, "", success
+}
+
 func (s *session) enter(words []string) (string, byte) {
 	vrf := ""
 	if len(words) == 5 {
@@ -93,7 +133,7 @@ func (s *session) enter(words []string) (string, byte) {
 	if in.as != words[2] {
 		return "BGP is already running; AS is " + in.as, configFailed
 	}
-	s.in, s.family = in, ""
+	s.in, s.family, s.routeMap = in, "", nil
 	return "", success
 }
 

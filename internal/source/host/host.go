@@ -24,6 +24,8 @@ type Source struct {
 	Kernel Kernel
 	// RTTables are the files that name routing tables, in the order they are read.
 	RTTables []string
+	// DrainFile is there while the node is drained; "": nobody can drain it.
+	DrainFile string
 }
 
 // New returns a source that reads tables' names where iproute2 does: what the distribution ships, then the node's
@@ -46,8 +48,13 @@ func (s *Source) Snapshot(ctx context.Context) (model.Host, error) {
 	if err != nil {
 		return model.Host{}, fmt.Errorf("kernel: %w", err)
 	}
+	since, err := DrainedSince(s.DrainFile)
+	if err != nil {
+		return model.Host{}, fmt.Errorf("whether the node is drained: %w", err)
+	}
 	used, own := tablesInUse(actual)
-	return model.Host{Name: name, RTTables: names, Tables: used, OwnTables: own, BridgeTables: bridgeTables(actual)}, nil
+	return model.Host{Name: name, RTTables: names, Tables: used, OwnTables: own, BridgeTables: bridgeTables(actual),
+		Drained: !since.IsZero()}, nil
 }
 
 // tablesInUse lists the tables that a rule looks up or that belong to a VRF device, and those of them that only rules
