@@ -95,3 +95,50 @@ func BenchmarkScale(b *testing.B) {
 		})
 	}
 }
+
+// Of the Southbound database, too: twice the ports elsewhere are no row more, and a router is its four ports, its place
+// and its datapaths wherever its gateway is, and what is bound here one row each.
+func TestScopedSouthboundRowsFollowWhatIsLocal(t *testing.T) {
+	count := func(elsewhere, here, routers int) int {
+		central := newSouthbound(t)
+		c1, c2 := rowOf(t, central, "Chassis", "c1"), rowOf(t, central, "Chassis", "c2")
+		ext := central.Transact(t, ovsdb.Select("Datapath_Binding", []ovsdb.Condition{
+			ovsdb.Equal("tunnel_key", 1)}, "_uuid"))[0].Rows[0]
+		var datapath ovsdb.UUID
+		if err := ext.Get("_uuid", &datapath); err != nil {
+			t.Fatal(err)
+		}
+		b := bindings{there: map[string]any{"ext": datapath}, keys: 1000}
+		for n := range elsewhere + here {
+			chassis := c2
+			if n < here {
+				chassis = c1
+			}
+			b.add(fmt.Sprint("vm-", n), "ext", "", "", ovsdb.Columns{"chassis": chassis})
+		}
+		for n := range routers {
+			for i, kind := range []string{"logical-router", "logical-switch"} {
+				name := fmt.Sprint([]string{"x", "ten_x"}[i], n)
+				b.list = append(b.list, ovsdb.Insert("Datapath_Binding", name, ovsdb.Columns{"tunnel_key": 100 + 2*n + i,
+					"external_ids": map[string]string{kind: "1", "name": name}}))
+			}
+			b.router(fmt.Sprint("x", n), "")
+		}
+		central.Transact(t, b.list...)
+		local := newSwitch(t, map[string]string{"system-id": "c1", "hostname": "h1", "ovn-remote": central.Endpoint()})
+		s := run(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Scoped: true,
+			Southbound: &ovsdb.Options{}})
+		until(t, s, "what is here", func(x ovn.Snapshot, err error) bool { return err == nil && len(x.RouterPorts) == 4+2*routers })
+		return s.Status()[1].Rows
+	}
+	small := count(500, 5, 10)
+	if large := count(1000, 5, 10); large != small {
+		t.Errorf("%d rows, %d with twice the ports elsewhere", small, large)
+	}
+	if more := count(500, 25, 10) - small; more != 20 {
+		t.Errorf("%d rows more for 20 ports here", more)
+	}
+	if more := count(500, 5, 20) - small; more != 10*(5+2) {
+		t.Errorf("%d rows more for 10 routers", more)
+	}
+}
