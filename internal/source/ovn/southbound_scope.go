@@ -194,10 +194,7 @@ func (s *southboundScope) balancerConditions(datapaths set) []ovsdb.Condition {
 				ovsdb.Equal("lr_datapath_group", id))
 		}
 	}
-	if len(list) > 4*maxListed {
-		return []ovsdb.Condition{{Column: "_uuid", Function: "!=", Value: ovsdb.UUID{}}} // all
-	}
-	return list
+	return bounded(list)
 }
 
 // portConditions are those on Port_Binding. By their name are asked for only those that nothing else brings: a port that

@@ -13,12 +13,17 @@ import (
 
 // bindings collects rows of Port_Binding.
 type bindings struct {
-	list []ovsdb.Operation
+	list  []ovsdb.Operation
+	there map[string]any // datapaths that are there already
+	keys  int            // tunnel keys in use
 }
 
 func (b *bindings) add(name, datapath, kind, chassis string, more ovsdb.Columns) {
-	row := ovsdb.Columns{"logical_port": name, "datapath": ovsdb.Named(datapath), "type": kind,
-		"tunnel_key": len(b.list) + 1}
+	b.keys++
+	row := ovsdb.Columns{"logical_port": name, "datapath": ovsdb.Named(datapath), "type": kind, "tunnel_key": b.keys}
+	if id, ok := b.there[datapath]; ok {
+		row["datapath"] = id
+	}
 	if chassis != "" {
 		row["chassis"] = ovsdb.Named(chassis)
 	}
