@@ -89,7 +89,7 @@ func (n *node) connectOVN(s config.Settings, log *slog.Logger) (*sourceovn.Sourc
 		return nil, fmt.Errorf("name of this host: %w", err)
 	}
 	o := sourceovn.Options{
-		Scoped: s.Safety.ConditionalMonitoring, Host: name,
+		Conditional: s.Safety.ConditionalMonitoring, Host: name,
 		Switch:     ovsdb.Options{Endpoints: local, OnWrite: count(&n.writes.ovs), Logger: log},
 		Northbound: central(s.Northbound, log),
 	}

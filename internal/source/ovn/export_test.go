@@ -27,10 +27,10 @@ func NewScope(southbound bool) (*Scope, ovsdb.Tables) {
 func (s *Scope) Review(local ovn.Local, tenants bool, now time.Time) (ovn.Snapshot, ovsdb.Conditions) {
 	snapshot := s.rows.Update(ovsdb.UUID{}, nil)
 	snapshot.Local = local
-	return snapshot, s.selector.conditions(newSelf(&local, "", tenants), now)
+	return snapshot, s.selector.conditions(newNode(&local, "", tenants), now)
 }
 
-// SetWaits sets for how long a scoped snapshot stays, and after how long a request without an answer is trouble.
+// SetWaits sets for how long a conditional snapshot stays, and after how long a request without an answer is trouble.
 func (s *Source) SetWaits(hold, unanswered time.Duration) { s.hold, s.unanswered = hold, unanswered }
 
 // Linger is for how long rows stay.

@@ -101,7 +101,7 @@ func TestScopedUnanswered(t *testing.T) {
 	central := newNorthbound(t, "r")
 	proxy := newDeaf(t, central, 0)
 	local := newSwitch(t, map[string]string{"system-id": "c1", "hostname": "h1"})
-	s := runWaiting(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Scoped: true,
+	s := runWaiting(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Conditional: true,
 		Northbound: ovsdb.Options{Endpoints: []string{proxy.endpoint}}}, 100*time.Millisecond, time.Second)
 	until(t, s, "a snapshot", good)
 	proxy.loses.Store(true)
@@ -136,7 +136,7 @@ func TestScopedUnderChurn(t *testing.T) {
 	local := newSwitch(t, map[string]string{"system-id": "c1", "hostname": "h1"})
 	addPort(t, central, "moving", "h1")
 	// An answer takes longer than the next change is away: nothing is ever complete.
-	s := runWaiting(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Scoped: true,
+	s := runWaiting(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Conditional: true,
 		Northbound: ovsdb.Options{Endpoints: []string{newDeaf(t, central, 100*time.Millisecond).endpoint}}}, 50*time.Millisecond, time.Minute)
 	until(t, s, "the port", func(x ovn.Snapshot, err error) bool { return err == nil && len(x.Ports) == 1 })
 	stop, stopped := make(chan struct{}), make(chan struct{})

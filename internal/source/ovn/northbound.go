@@ -70,7 +70,7 @@ func (n *Northbound) Update(cluster ovsdb.UUID, absent []string) ovn.Snapshot {
 	return *s
 }
 
-func (n *Northbound) selector() selector { return newScope(n.tables, n.switchOf) }
+func (n *Northbound) selector() selector { return newNorthboundConditions(n.tables, n.switchOf) }
 
 // Initialized tells whether the database holds its one row of NB_Global. `ovn-nbctl init` writes it, before anything
 // else is written; a database made anew is without it for a moment, and that it holds no address then says nothing.

@@ -14,7 +14,7 @@ import (
 func TestReleaseKeepsWhatIsComplete(t *testing.T) {
 	now := time.Now()
 	first, second := ovn.Snapshot{Database: "first"}, ovn.Snapshot{Database: "second"}
-	s := &scoped{hold: time.Minute, unanswered: time.Hour, complete: true}
+	s := &conditional{hold: time.Minute, unanswered: time.Hour, complete: true}
 	expect := func(what, want string, snapshot ovn.Snapshot, labels ...string) {
 		t.Helper()
 		got, err := s.release(snapshot, labels, now)
@@ -47,7 +47,7 @@ func TestReleaseAfterAWhile(t *testing.T) {
 		agreed uint64
 		names  string
 	}{{4, "abc"}, {5, "ac"}} {
-		s := &scoped{hold: time.Second, unanswered: time.Hour, complete: true}
+		s := &conditional{hold: time.Second, unanswered: time.Hour, complete: true}
 		if _, err := s.release(had, nil, now); err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,7 @@ func bigNode(t testing.TB, ports, routers, each int, more ...func(*ovsdbtest.Ser
 		add(central)
 	}
 	local := newSwitch(t, map[string]string{"system-id": "c1", "hostname": "compute1"})
-	return source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Scoped: true,
+	return source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Conditional: true,
 		Northbound: ovsdb.Options{Endpoints: []string{central.Endpoint()}}}
 }
 
@@ -131,9 +131,9 @@ func BenchmarkScale(b *testing.B) {
 	o := bigNode(b, ports, routers, each, func(central *ovsdbtest.Server) { tenants(b, central, routers, machines) })
 	settings := config.Node{VRF: "bgp-vrf", VRFTable: 10, NIC: "bgp-nic", AS: 64999, ExposeTenantNetworks: true,
 		TenantMethod: config.TenantHost}
-	for _, scoped := range []bool{false, true} {
-		b.Run(fmt.Sprintf("scoped %t", scoped), func(b *testing.B) {
-			o.Scoped = scoped
+	for _, conditional := range []bool{false, true} {
+		b.Run(fmt.Sprintf("conditional %t", conditional), func(b *testing.B) {
+			o.Conditional = conditional
 			for b.Loop() {
 				var before, after runtime.MemStats
 				runtime.GC()
@@ -209,7 +209,7 @@ func TestScopedSouthboundRowsFollowWhatIsLocal(t *testing.T) {
 		}
 		central.Transact(t, b.list...)
 		local := newSwitch(t, map[string]string{"system-id": "c1", "hostname": "h1", "ovn-remote": central.Endpoint()})
-		s := run(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Scoped: true,
+		s := run(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Conditional: true,
 			Southbound: &ovsdb.Options{}})
 		until(t, s, "what is here", func(x ovn.Snapshot, err error) bool { return err == nil && len(x.RouterPorts) == 4+2*routers })
 		return s.Status()[1].Rows

@@ -29,8 +29,8 @@ type Options struct {
 	Northbound ovsdb.Options
 	// Southbound, where it is set, is read instead; external_ids:ovn-remote names its endpoints.
 	Southbound *ovsdb.Options
-	// Scoped copies what this node needs of the central database, in place of all of it; Whole then reads the rest.
-	Scoped bool
+	// Conditional copies what this node needs of the central database, in place of all of it; Whole then reads the rest.
+	Conditional bool
 	// Host is what this node is called where the switch does not say.
 	Host string
 }
@@ -64,10 +64,10 @@ func (o Options) kind() kind {
 
 // Source reads both databases for as long as Run runs.
 type Source struct {
-	kind    kind
-	address ovsdb.Options // of the central database
-	scopes  bool          // only what this node needs is copied
-	// hold and unanswered bound how long a scoped snapshot stays.
+	kind        kind
+	address     ovsdb.Options // of the central database
+	conditional bool          // only what this node needs is copied
+	// hold and unanswered bound how long a conditional snapshot stays.
 	hold, unanswered time.Duration
 	host             string // see Options
 	pokes            chan struct{}
@@ -94,8 +94,8 @@ type central struct {
 	stopped chan struct{}
 	stop    context.CancelFunc
 
-	options ovsdb.Options
-	scoped  *scoped // nil: everything is copied
+	options     ovsdb.Options
+	conditional *conditional // nil: everything is copied
 }
 
 // New returns a source that is not connected yet.
@@ -109,8 +109,8 @@ func New(o Options) *Source {
 	tables := vswitch.New()
 	return &Source{
 		kind: kind, address: address, pokes: make(chan struct{}, 1),
-		whole:  whole{turn: make(chan struct{}, 1)},
-		scopes: o.Scoped, host: o.Host, hold: hold, unanswered: unanswered,
+		whole:       whole{turn: make(chan struct{}, 1)},
+		conditional: o.Conditional, host: o.Host, hold: hold, unanswered: unanswered,
 		switchClient: ovsdb.New(o.Switch, tables), switchTables: tables,
 		noCentral: errors.New("the local switch has not been read yet"),
 	}
@@ -164,12 +164,12 @@ func (s *Source) Snapshot(context.Context) (ovn.Snapshot, error) {
 		snapshot = s.central.rows.Update(status.ClusterID, status.Absent)
 		initialized = s.central.rows.Initialized()
 		snapshot.Local = s.local
-		if scoped := s.central.scoped; scoped != nil {
-			scoped.review(status, newSelf(&s.local, s.host, s.tenants), time.Now())
+		if part := s.central.conditional; part != nil {
+			part.review(status, newNode(&s.local, s.host, s.tenants), time.Now())
 		}
 	})
-	if err == nil && s.central.scoped != nil {
-		err = s.central.scoped.ask(time.Now())
+	if err == nil && s.central.conditional != nil {
+		err = s.central.conditional.ask(time.Now())
 	}
 	if err == nil && !initialized {
 		err = fmt.Errorf("the %s database is not initialised: it has no row in %s", s.kind.name, s.kind.global)
@@ -177,8 +177,8 @@ func (s *Source) Snapshot(context.Context) (ovn.Snapshot, error) {
 	if err != nil {
 		return ovn.Snapshot{}, fmt.Errorf("%w: %w", model.ErrNotInSync, err)
 	}
-	if s.central.scoped != nil {
-		return s.central.scoped.release(snapshot, s.labels, time.Now())
+	if s.central.conditional != nil {
+		return s.central.conditional.release(snapshot, s.labels, time.Now())
 	}
 	return snapshot, nil
 }
@@ -234,8 +234,8 @@ func (s *Source) follow(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-pokes:
-		case <-review.C: // time alone may narrow the scope, or end a wait
-			if s.scopes && s.waits(ctx) {
+		case <-review.C: // time alone may narrow the conditions, or end a wait
+			if s.conditional && s.waits(ctx) {
 				s.poke()
 			}
 			continue
@@ -282,8 +282,8 @@ func (s *Source) connect(ctx context.Context, endpoints []string) {
 	tables, rows := s.kind.read()
 	ctx, stop := context.WithCancel(ctx)
 	c := &central{client: ovsdb.New(o, tables), rows: rows, options: o, stop: stop, stopped: make(chan struct{})}
-	if s.scopes {
-		c.scoped = newScoped(c.client, rows.selector(), s.kind.name, s.hold, s.unanswered)
+	if s.conditional {
+		c.conditional = newConditional(c.client, rows.selector(), s.kind.name, s.hold, s.unanswered)
 	}
 	go func() {
 		defer close(c.stopped)

@@ -82,7 +82,7 @@ func (s *Southbound) Update(cluster ovsdb.UUID, absent []string) ovn.Snapshot {
 	return *snapshot
 }
 
-func (s *Southbound) selector() selector { return newSouthboundScope(s) }
+func (s *Southbound) selector() selector { return newSouthboundConditions(s) }
 
 // Initialized is Northbound's: the database holds its one row of SB_Global. northd writes it before anything else.
 func (s *Southbound) Initialized() bool { return s.tables.SBGlobal.Len() > 0 }

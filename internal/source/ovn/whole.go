@@ -34,10 +34,10 @@ func (w *whole) take(ctx context.Context) error {
 
 func (w *whole) release() { <-w.turn }
 
-// Whole reads the central database as a whole, once, for questions about addresses that a scoped snapshot does not
+// Whole reads the central database as a whole, once, for questions about addresses that a conditional snapshot does not
 // have; what was read within the last five seconds, and not before since, is good enough.
 func (s *Source) Whole(ctx context.Context, since time.Time) (ovn.Snapshot, error) {
-	if !s.scopes {
+	if !s.conditional {
 		return s.Snapshot(ctx)
 	}
 	if err := s.whole.take(ctx); err != nil {

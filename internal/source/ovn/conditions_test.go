@@ -20,7 +20,7 @@ import (
 	source "ovnbgp/internal/source/ovn"
 )
 
-// holds tells whether a row matches a condition. It plays the server: the kinds of conditions are those a scope has.
+// holds tells whether a row matches a condition. It plays the server: the kinds of conditions are those a selector has.
 func holds(t *testing.T, id string, row map[string]any, c ovsdb.Condition) bool {
 	t.Helper()
 	value := row[c.Column]
@@ -80,7 +80,7 @@ func part(t *testing.T, all neutron.Rows, conditions ovsdb.Conditions) neutron.R
 	return some
 }
 
-// copying plays a scoped source against the steps of a scenario.
+// copying plays a conditional source against the steps of a scenario.
 type copying struct {
 	tables     ovsdb.Tables
 	scope      *source.Scope
@@ -107,7 +107,7 @@ func (c *copying) settle(t *testing.T, all neutron.Rows, local ovn.Local, tenant
 		}
 		c.conditions = next
 	}
-	t.Fatal("the scope does not come to an end")
+	t.Fatal("the conditions do not come to an end")
 	return ovn.Snapshot{}
 }
 
@@ -189,9 +189,9 @@ func enough(t *testing.T, scenario neutron.Scenario, node string, southbound, te
 		much := slow.settle(t, rows, whole.Local, tenants, later)
 		want := stateOf(whole, settings)
 		what := fmt.Sprintf("%s on %s, tenants %t", step.Name, node, tenants)
-		for how, scoped := range map[string]ovn.Snapshot{"started": started, "followed": followed, "slow": much} {
-			if diff := cmp.Diff(want, stateOf(scoped, settings), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
-				t.Errorf("%s, %s (-whole +scoped):\n%s", what, how, diff)
+		for how, part := range map[string]ovn.Snapshot{"started": started, "followed": followed, "slow": much} {
+			if diff := cmp.Diff(want, stateOf(part, settings), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
+				t.Errorf("%s, %s (-whole +conditional):\n%s", what, how, diff)
 			}
 		}
 		says := desired.Whys(desired.Input{OVN: followed}, settings, before...)

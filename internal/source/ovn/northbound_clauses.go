@@ -10,7 +10,7 @@ import (
 	"ovnbgp/internal/ovn"
 )
 
-func (s *scope) natConditions() []ovsdb.Condition {
+func (s *northboundConditions) natConditions() []ovsdb.Condition {
 	list := rows(s.nats)
 	for name := range s.names {
 		list = append(list, ovsdb.Equal("logical_port", name))
@@ -21,7 +21,7 @@ func (s *scope) natConditions() []ovsdb.Condition {
 // portConditions are those on the ports. Rows by their identity are only those that nothing else asks for: a port that
 // went elsewhere. When it goes, it falls out of the copy first, and until the server has answered the copy is not
 // complete, so nobody sees it without.
-func (s *scope) portConditions(me self, behind []ovsdb.UUID) []ovsdb.Condition {
+func (s *northboundConditions) portConditions(me node, behind []ovsdb.UUID) []ovsdb.Condition {
 	list := []ovsdb.Condition{ovsdb.Equal("type", string(ovn.PortLocalnet)), ovsdb.Equal("type", string(ovn.PortRouter)),
 		ovsdb.Equal("type", string(ovn.PortExternal))}
 	for _, name := range me.called() {
@@ -51,12 +51,12 @@ func (s *scope) portConditions(me self, behind []ovsdb.UUID) []ovsdb.Condition {
 
 // goneConditions bring by their identity the ports that were here and are elsewhere, and by their name those that have
 // an interface here and whose rows do not name this node.
-func (s *scope) goneConditions(me self) []ovsdb.Condition {
+func (s *northboundConditions) goneConditions(me node) []ovsdb.Condition {
 	called := map[string]bool{}
 	for _, name := range me.called() {
 		called[name] = true
 	}
-	gone, found := lately[ovsdb.UUID]{}, map[string]bool{}
+	gone, found := recent[ovsdb.UUID]{}, map[string]bool{}
 	for id, at := range s.ports {
 		row := s.tables.LogicalSwitchPort.Get(id)
 		switch {
@@ -76,7 +76,7 @@ func (s *scope) goneConditions(me self) []ovsdb.Condition {
 }
 
 // balancerPorts bring the ports that hold the addresses of load balancers.
-func (s *scope) balancerPorts() []ovsdb.Condition {
+func (s *northboundConditions) balancerPorts() []ovsdb.Condition {
 	var list []ovsdb.Condition
 	for name := range s.balancerPortNames() {
 		list = append(list, ovsdb.Equal("name", name))
@@ -84,7 +84,7 @@ func (s *scope) balancerPorts() []ovsdb.Condition {
 	return list
 }
 
-func (s *scope) balancerPortNames() map[string]bool {
+func (s *northboundConditions) balancerPortNames() map[string]bool {
 	names := map[string]bool{}
 	for id := range s.balancers {
 		if row := s.tables.LoadBalancer.Get(id); row != nil {
@@ -98,7 +98,7 @@ func (s *scope) balancerPortNames() map[string]bool {
 
 // tenantConditions bring the ports of networks behind gateways: by the network's name, which Neutron writes on each,
 // or, on switches that Neutron has not made, by what the switch refers to.
-func (s *scope) tenantConditions(behind []ovsdb.UUID) []ovsdb.Condition {
+func (s *northboundConditions) tenantConditions(behind []ovsdb.UUID) []ovsdb.Condition {
 	var list []ovsdb.Condition
 	for name := range s.networks {
 		list = append(list, pair("external_ids", "neutron:network_name", name))
@@ -122,8 +122,8 @@ func pair(column, key, value string) ovsdb.Condition {
 
 // switchConditions bring the networks of ports that matter here: behind are those that lead to hosted routers. Neutron
 // writes the switch's name on a port; where it has not, the switch is the one that refers to the port.
-func (s *scope) switchConditions(behind []ovsdb.UUID) []ovsdb.Condition {
-	ids, names, ports := lately[ovsdb.UUID]{}, map[string]bool{}, []ovsdb.Condition{}
+func (s *northboundConditions) switchConditions(behind []ovsdb.UUID) []ovsdb.Condition {
+	ids, names, ports := recent[ovsdb.UUID]{}, map[string]bool{}, []ovsdb.Condition{}
 	add := func(id ovsdb.UUID, row *nb.LogicalSwitchPort) {
 		if name := row.ExternalIDs.Get("neutron:network_name"); name != "" {
 			names[name] = true
@@ -151,7 +151,7 @@ func (s *scope) switchConditions(behind []ovsdb.UUID) []ovsdb.Condition {
 }
 
 // dhcpConditions bring what is answered on the provider networks of this node.
-func (s *scope) dhcpConditions(physnets []string) []ovsdb.Condition {
+func (s *northboundConditions) dhcpConditions(physnets []string) []ovsdb.Condition {
 	list := []ovsdb.Condition{}
 	for id, row := range s.tables.LogicalSwitchPort.All() {
 		network, neutron := strings.CutPrefix(s.switchOf.name(id), "neutron-")

@@ -38,7 +38,7 @@ func newScopedCloud(t *testing.T) (*ovsdbtest.Server, *source.Source) {
 			ovsdb.Named("p2"), ovsdb.Named("q1"), ovsdb.Named("child"), ovsdb.Named("plugged")}}),
 		ovsdb.Insert("Logical_Switch", "", ovsdb.Columns{"name": "there", "ports": ovsdb.Named("q2")}))
 	local := newSwitch(t, map[string]string{"system-id": "c1", "hostname": "h1"})
-	s := run(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Scoped: true,
+	s := run(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Conditional: true,
 		Northbound: ovsdb.Options{Endpoints: []string{central.Endpoint()}}})
 	return central, s
 }
@@ -150,7 +150,7 @@ func TestScopedGateway(t *testing.T) {
 	}
 	central.Transact(t, rows...)
 	local := newSwitch(t, map[string]string{"system-id": "c1", "hostname": "h1"})
-	s := run(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Scoped: true,
+	s := run(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Conditional: true,
 		Northbound: ovsdb.Options{Endpoints: []string{central.Endpoint()}}})
 	x := until(t, s, "a snapshot", good)
 	diff(t, "held", []string{"203.0.113.11", "external1", "external2", "switch s1", "switch s2", "vip_inGroup1", "vip_lb1", "vm1"}, held(x))
@@ -170,7 +170,7 @@ func TestScopedGateway(t *testing.T) {
 func TestScopedRows(t *testing.T) {
 	central := newNorthbound(t, "r")
 	local := newSwitch(t, map[string]string{"system-id": "c1", "hostname": "compute1"})
-	o := source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Scoped: true,
+	o := source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Conditional: true,
 		Northbound: ovsdb.Options{Endpoints: []string{central.Endpoint()}}}
 	s := run(t, o)
 	until(t, s, "a snapshot", good)

@@ -10,28 +10,28 @@ import (
 	"ovnbgp/internal/ovn"
 )
 
-// southboundScope is scope for the Southbound database: what this chassis has bound, and what belongs to the routers
+// southboundConditions is northboundConditions for the Southbound database: what this chassis has bound, and what belongs to the routers
 // whose gateway it has.
 //
 // Of Port_Binding the ports of routers and of provider networks are copied whole, as they are of the Northbound
 // database, and so are the virtual and the external ones, whose chassis comes and goes. Datapath_Binding is copied
 // whole because ports of routers refer to nearly all of it. Of Logical_DP_Group one could ask for the groups that have
 // a router; those would be the great ones, at a comparison of each member with each router.
-type southboundScope struct {
+type southboundConditions struct {
 	tables *sb.Tables
 	rows   *Southbound
 
 	// What was wanted lately, and when for the last time: ports by their row, routers and networks behind gateways
 	// by their datapath.
-	ports, routers, networks, balancers lately[ovsdb.UUID]
-	names                               lately[string]     // of these ports: northd makes a row anew to change some columns
-	translated                          lately[netip.Addr] // floating IPs that a gateway here answers for
+	ports, routers, networks, balancers recent[ovsdb.UUID]
+	names                               recent[string]     // of these ports: northd makes a row anew to change some columns
+	translated                          recent[netip.Addr] // floating IPs that a gateway here answers for
 }
 
-func newSouthboundScope(rows *Southbound) *southboundScope {
-	return &southboundScope{tables: rows.tables, rows: rows, ports: lately[ovsdb.UUID]{}, routers: lately[ovsdb.UUID]{},
-		networks: lately[ovsdb.UUID]{}, balancers: lately[ovsdb.UUID]{},
-		names: lately[string]{}, translated: lately[netip.Addr]{}}
+func newSouthboundConditions(rows *Southbound) *southboundConditions {
+	return &southboundConditions{tables: rows.tables, rows: rows, ports: recent[ovsdb.UUID]{}, routers: recent[ovsdb.UUID]{},
+		networks: recent[ovsdb.UUID]{}, balancers: recent[ovsdb.UUID]{},
+		names: recent[string]{}, translated: recent[netip.Addr]{}}
 }
 
 // wholeTypes are the kinds of Port_Binding that every node copies.
@@ -39,8 +39,8 @@ func wholeTypes() []string {
 	return []string{"patch", "l3gateway", "chassisredirect", "localnet", "virtual", "external"}
 }
 
-func (s *southboundScope) conditions(me self, now time.Time) ovsdb.Conditions {
-	for _, l := range []lately[ovsdb.UUID]{s.ports, s.routers, s.networks, s.balancers} {
+func (s *southboundConditions) conditions(me node, now time.Time) ovsdb.Conditions {
+	for _, l := range []recent[ovsdb.UUID]{s.ports, s.routers, s.networks, s.balancers} {
 		l.forget(now)
 	}
 	s.names.forget(now)
@@ -56,17 +56,17 @@ func (s *southboundScope) conditions(me self, now time.Time) ovsdb.Conditions {
 	}
 }
 
-func (s *southboundScope) changed() bool {
+func (s *southboundConditions) changed() bool {
 	t := s.tables
 	return len(changed(t.PortBinding))+len(changed(t.DatapathBinding))+len(changed(t.Chassis))+
 		len(changed(t.LoadBalancer))+len(changed(t.LogicalDPGroup))+len(changed(t.HAChassisGroup))+
 		len(changed(t.HAChassis)) > 0
 }
 
-func (s *southboundScope) missing() []ovsdb.UUID { return missing(s.ports, s.tables.PortBinding) }
+func (s *southboundConditions) missing() []ovsdb.UUID { return missing(s.ports, s.tables.PortBinding) }
 
 // chassis returns the row that stands for this node: more than one, or none, only while they change.
-func (s *southboundScope) chassis(name string) set {
+func (s *southboundConditions) chassis(name string) set {
 	own := set{}
 	for id, row := range s.tables.Chassis.All() {
 		if name != "" && row.Name == name {
@@ -81,7 +81,7 @@ func isOwn(row *sb.PortBinding, own set) bool {
 }
 
 // localPorts takes note of the ports that this chassis has bound, or whose interface is here.
-func (s *southboundScope) localPorts(me self, own set, now time.Time) {
+func (s *southboundConditions) localPorts(me node, own set, now time.Time) {
 	for id, row := range s.tables.PortBinding.All() {
 		if isOwn(row, own) || me.interfaces[row.LogicalPort] || s.hasCarrier(row, me) {
 			s.ports.add(now, id)
@@ -92,7 +92,7 @@ func (s *southboundScope) localPorts(me self, own set, now time.Time) {
 
 // hasCarrier tells whether a port that is bound nowhere would be carried by an interface of this node. That it is
 // down then is doubtful for as long as it lasts.
-func (s *southboundScope) hasCarrier(row *sb.PortBinding, me self) bool {
+func (s *southboundConditions) hasCarrier(row *sb.PortBinding, me node) bool {
 	if row.Chassis.Present {
 		return false
 	}
@@ -102,7 +102,7 @@ func (s *southboundScope) hasCarrier(row *sb.PortBinding, me self) bool {
 
 // hostedRouters finds the routers that have a gateway here, or one that is nobody's now and may come here, and their
 // networks. A provider network is not behind a gateway, but before it.
-func (s *southboundScope) hostedRouters(chassis string, own set, now time.Time) {
+func (s *southboundConditions) hostedRouters(chassis string, own set, now time.Time) {
 	provider := set{}
 	for _, row := range s.tables.PortBinding.All() {
 		switch row.Type {
@@ -122,7 +122,7 @@ func (s *southboundScope) hostedRouters(chassis string, own set, now time.Time) 
 }
 
 // switches returns the switches that have a port of a hosted router.
-func (s *southboundScope) switches() (datapaths []ovsdb.UUID) {
+func (s *southboundConditions) switches() (datapaths []ovsdb.UUID) {
 	hosted := map[string]bool{}
 	for id := range s.rows.routerSide.names {
 		if row := s.tables.PortBinding.Get(id); row != nil {
@@ -140,7 +140,7 @@ func (s *southboundScope) switches() (datapaths []ovsdb.UUID) {
 }
 
 // mayHost tells whether a chassis is one of those that take turns in hosting a gateway.
-func (s *southboundScope) mayHost(row *sb.PortBinding, chassis string) bool {
+func (s *southboundConditions) mayHost(row *sb.PortBinding, chassis string) bool {
 	group := s.rows.groups.byRow[row.HAChassisGroup.Value]
 	return row.HAChassisGroup.Present && group != nil && chassis != "" &&
 		slices.ContainsFunc(group.Chassis, func(c ovn.HAChassis) bool { return c.Name == chassis })
@@ -148,7 +148,7 @@ func (s *southboundScope) mayHost(row *sb.PortBinding, chassis string) bool {
 
 // ofGateways takes note of the floating IPs that the hosted gateways answer for. Their ports may be anywhere, and have a
 // note of them; they have a name and tags.
-func (s *southboundScope) ofGateways(now time.Time) {
+func (s *southboundConditions) ofGateways(now time.Time) {
 	hosted := map[string]bool{}
 	for id := range s.routers {
 		if _, name := s.rows.datapath(id); name != "" {
@@ -166,7 +166,7 @@ func (s *southboundScope) ofGateways(now time.Time) {
 
 // attached returns the hosted routers and all switches that have a port of theirs, and takes note of the load balancers
 // there.
-func (s *southboundScope) attached(now time.Time) set {
+func (s *southboundConditions) attached(now time.Time) set {
 	datapaths := set{}
 	for id := range s.routers {
 		datapaths.add(id)
@@ -183,7 +183,7 @@ func (s *southboundScope) attached(now time.Time) set {
 }
 
 // balancerConditions bring the load balancers on datapaths: by themselves, or by the groups that these are in.
-func (s *southboundScope) balancerConditions(datapaths set) []ovsdb.Condition {
+func (s *southboundConditions) balancerConditions(datapaths set) []ovsdb.Condition {
 	list := rows(s.balancers)
 	for id := range datapaths {
 		list = append(list, ovsdb.Includes("datapaths", id))
@@ -199,7 +199,7 @@ func (s *southboundScope) balancerConditions(datapaths set) []ovsdb.Condition {
 
 // portConditions are those on Port_Binding. By their name are asked for only those that nothing else brings: a port that
 // another chassis has bound since.
-func (s *southboundScope) portConditions(me self, own set) []ovsdb.Condition {
+func (s *southboundConditions) portConditions(me node, own set) []ovsdb.Condition {
 	var list []ovsdb.Condition
 	for _, name := range wholeTypes() {
 		list = append(list, ovsdb.Equal("type", name))
@@ -225,7 +225,7 @@ func (s *southboundScope) portConditions(me self, own set) []ovsdb.Condition {
 
 // unboundConditions bring by their name the ports that were here and are elsewhere, and, with what they carry, those that
 // have an interface here and that this chassis has not bound.
-func (s *southboundScope) unboundConditions(me self, own set) []ovsdb.Condition {
+func (s *southboundConditions) unboundConditions(me node, own set) []ovsdb.Condition {
 	bound, whole := map[string]bool{}, map[string]bool{}
 	for _, row := range s.tables.PortBinding.All() {
 		bound[row.LogicalPort] = isOwn(row, own)
@@ -247,7 +247,7 @@ func (s *southboundScope) unboundConditions(me self, own set) []ovsdb.Condition 
 
 // balancerPorts bring the ports that hold the addresses of load balancers, by the name that Octavia's provider gives
 // them.
-func (s *southboundScope) balancerPorts() []ovsdb.Condition {
+func (s *southboundConditions) balancerPorts() []ovsdb.Condition {
 	names := map[string]bool{}
 	for id := range s.balancers {
 		if row := s.tables.LoadBalancer.Get(id); row != nil && row.Name != "" {

@@ -99,7 +99,7 @@ func other(s ovn.Snapshot) (names []string) {
 func TestScopedSouthbound(t *testing.T) {
 	central := newSouthbound(t)
 	local := newSwitch(t, map[string]string{"system-id": "c1", "hostname": "h1", "ovn-remote": central.Endpoint()})
-	s := run(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Scoped: true,
+	s := run(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Conditional: true,
 		Southbound: &ovsdb.Options{}})
 	mine := []string{"child", "external", "localnet", "p1", "port-1", "vip1", "virtual", "lb1", "old1"}
 	diff(t, "first", mine, other(until(t, s, "a snapshot", good)))

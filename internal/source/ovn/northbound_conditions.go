@@ -38,36 +38,36 @@ func bounded(list []ovsdb.Condition) []ovsdb.Condition {
 	return list
 }
 
-// scope says which rows of the Northbound database a node copies: what is local to it, and what belongs to the
+// northboundConditions say which rows of the Northbound database a node copies: what is local to it, and what belongs to the
 // routers whose gateway it hosts. Some rows say by themselves that they are meant, the others are found from those
 // that are in the copy. Rows of one kind are found from kinds before it only (routers and ports, then translations
 // and load balancers, then networks), so that no two rows keep each other in the copy.
 //
 // The tables of routers, of their ports and of groups of chassis are copied whole: where a gateway is and whose
 // network an address is in is said there, and they do not grow with the machines of the cloud.
-type scope struct {
+type northboundConditions struct {
 	tables   *nb.Tables
 	switchOf *owners
 
 	// What was wanted lately, and when for the last time.
-	routers, ports, nats, balancers lately[ovsdb.UUID]
+	routers, ports, nats, balancers recent[ovsdb.UUID]
 	// answered are the translations that a gateway here answers for.
-	answered lately[ovsdb.UUID]
+	answered recent[ovsdb.UUID]
 	// By name: the ports of this node that may carry others, these and what they carry, the ports whose floating IPs
 	// a gateway here answers for, and the networks behind gateways.
-	parents, names, translated, networks lately[string]
+	parents, names, translated, networks recent[string]
 }
 
-// self is how the database may call this node, and what is on it.
-type self struct {
+// node is how the database may call this node, and what is on it.
+type node struct {
 	host, chassis string
 	interfaces    map[string]bool // by the port's name
 	physnets      []string        // mapped here
 	tenants       bool            // ports of networks behind gateways are wanted
 }
 
-func newSelf(local *ovn.Local, host string, tenants bool) self {
-	me := self{host: local.Hostname, chassis: local.SystemID, interfaces: map[string]bool{}, tenants: tenants}
+func newNode(local *ovn.Local, host string, tenants bool) node {
+	me := node{host: local.Hostname, chassis: local.SystemID, interfaces: map[string]bool{}, tenants: tenants}
 	for _, name := range local.Interfaces {
 		me.interfaces[name] = true
 	}
@@ -82,37 +82,37 @@ func newSelf(local *ovn.Local, host string, tenants bool) self {
 
 // called lists the names by which rows may mean this node. A host's short name is among them: where the names differ
 // by the domain only, that is to be told.
-func (s self) called() []string {
+func (s node) called() []string {
 	short, _, _ := strings.Cut(s.host, ".")
 	list := slices.DeleteFunc([]string{s.host, s.chassis, short}, func(n string) bool { return n == "" })
 	slices.Sort(list)
 	return slices.Compact(list)
 }
 
-// lately remembers keys for a while.
-type lately[K comparable] map[K]time.Time
+// recent remembers keys for a while.
+type recent[K comparable] map[K]time.Time
 
 // add takes note of what is wanted now.
-func (l lately[K]) add(now time.Time, keys ...K) {
+func (l recent[K]) add(now time.Time, keys ...K) {
 	for _, k := range keys {
 		l[k] = now
 	}
 }
 
 // forget drops what was not wanted for long.
-func (l lately[K]) forget(now time.Time) {
+func (l recent[K]) forget(now time.Time) {
 	maps.DeleteFunc(l, func(_ K, at time.Time) bool { return now.Sub(at) >= linger })
 }
 
-func newScope(tables *nb.Tables, switchOf *owners) *scope {
-	return &scope{tables: tables, switchOf: switchOf,
-		routers: lately[ovsdb.UUID]{}, ports: lately[ovsdb.UUID]{}, nats: lately[ovsdb.UUID]{},
-		balancers: lately[ovsdb.UUID]{}, parents: lately[string]{}, names: lately[string]{},
-		answered: lately[ovsdb.UUID]{}, translated: lately[string]{}, networks: lately[string]{}}
+func newNorthboundConditions(tables *nb.Tables, switchOf *owners) *northboundConditions {
+	return &northboundConditions{tables: tables, switchOf: switchOf,
+		routers: recent[ovsdb.UUID]{}, ports: recent[ovsdb.UUID]{}, nats: recent[ovsdb.UUID]{},
+		balancers: recent[ovsdb.UUID]{}, parents: recent[string]{}, names: recent[string]{},
+		answered: recent[ovsdb.UUID]{}, translated: recent[string]{}, networks: recent[string]{}}
 }
 
-// changed tells whether a row changed on which the scope depends.
-func (s *scope) changed() bool {
+// changed tells whether a row changed on which the conditions depend.
+func (s *northboundConditions) changed() bool {
 	t := s.tables
 	return len(changed(t.LogicalSwitchPort))+len(changed(t.LogicalSwitch))+len(changed(t.LogicalRouter))+
 		len(changed(t.LogicalRouterPort))+len(changed(t.NAT))+len(changed(t.LoadBalancer))+
@@ -120,11 +120,13 @@ func (s *scope) changed() bool {
 		len(changed(t.GatewayChassis))+len(changed(t.NBGlobal)) > 0
 }
 
-func (s *scope) missing() []ovsdb.UUID { return missing(s.ports, s.tables.LogicalSwitchPort) }
+func (s *northboundConditions) missing() []ovsdb.UUID {
+	return missing(s.ports, s.tables.LogicalSwitchPort)
+}
 
 // missing lists the rows that were wanted lately and that the copy has not: they are gone, or fell out because they
 // went elsewhere and have not come back by their identity yet.
-func missing[R any](wanted lately[ovsdb.UUID], t *ovsdb.Table[R]) (ids []ovsdb.UUID) {
+func missing[R any](wanted recent[ovsdb.UUID], t *ovsdb.Table[R]) (ids []ovsdb.UUID) {
 	for id := range wanted {
 		if t.Get(id) == nil {
 			ids = append(ids, id)
@@ -135,7 +137,7 @@ func missing[R any](wanted lately[ovsdb.UUID], t *ovsdb.Table[R]) (ids []ovsdb.U
 
 // conditions returns what is to be copied, by what the copy says now. It must run while the tables do not change.
 // Each time the copy has what was asked for, it may ask for more; when it asks for what is there, the copy is complete.
-func (s *scope) conditions(me self, now time.Time) ovsdb.Conditions {
+func (s *northboundConditions) conditions(me node, now time.Time) ovsdb.Conditions {
 	s.routers.forget(now)
 	s.ports.forget(now)
 	s.nats.forget(now)
@@ -161,7 +163,7 @@ func (s *scope) conditions(me self, now time.Time) ovsdb.Conditions {
 }
 
 // rows are conditions for rows by their identity.
-func rows(ids lately[ovsdb.UUID]) []ovsdb.Condition {
+func rows(ids recent[ovsdb.UUID]) []ovsdb.Condition {
 	list := make([]ovsdb.Condition, 0, len(ids))
 	for id := range ids {
 		list = append(list, ovsdb.IsRow(id))
@@ -171,7 +173,7 @@ func rows(ids lately[ovsdb.UUID]) []ovsdb.Condition {
 
 // hostedPorts finds the routers that have a gateway here, or one that is nobody's now and may come here, and returns
 // the names of their ports.
-func (s *scope) hostedPorts(chassis string, now time.Time) map[string]bool {
+func (s *northboundConditions) hostedPorts(chassis string, now time.Time) map[string]bool {
 	gateways := set{}
 	for id, row := range s.tables.LogicalRouterPort.All() {
 		at, claimed := row.Status.Lookup("hosting-chassis")
@@ -197,7 +199,7 @@ func (s *scope) hostedPorts(chassis string, now time.Time) map[string]bool {
 }
 
 // mayHost tells whether a chassis is one of those that take turns in hosting a gateway.
-func (s *scope) mayHost(row *nb.LogicalRouterPort, chassis string) bool {
+func (s *northboundConditions) mayHost(row *nb.LogicalRouterPort, chassis string) bool {
 	for _, id := range row.GatewayChassis {
 		if c := s.tables.GatewayChassis.Get(id); c != nil && c.ChassisName == chassis {
 			return true
@@ -214,7 +216,7 @@ func (s *scope) mayHost(row *nb.LogicalRouterPort, chassis string) bool {
 }
 
 // localPorts takes note of the ports that are on this node, and of their names.
-func (s *scope) localPorts(me self, now time.Time) {
+func (s *northboundConditions) localPorts(me node, now time.Time) {
 	called := map[string]bool{}
 	for _, name := range me.called() {
 		called[name] = true
@@ -235,7 +237,7 @@ func (s *scope) localPorts(me self, now time.Time) {
 }
 
 // carried tells whether a port is carried by one of this node.
-func (s *scope) carried(row *nb.LogicalSwitchPort) bool {
+func (s *northboundConditions) carried(row *nb.LogicalSwitchPort) bool {
 	_, local := s.parents[row.ParentName.Value]
 	return local && row.ParentName.Present
 }
@@ -248,7 +250,7 @@ func isCalled(row *nb.LogicalSwitchPort, called map[string]bool) bool {
 
 // networksBehind finds the networks of routers that are hosted here, by the ports that name the routers' ports, and
 // returns these ports' rows. A provider network is not behind a gateway, but before it.
-func (s *scope) networksBehind(hosted map[string]bool, now time.Time) []ovsdb.UUID {
+func (s *northboundConditions) networksBehind(hosted map[string]bool, now time.Time) []ovsdb.UUID {
 	provider := map[string]bool{}
 	for id, row := range s.tables.LogicalSwitchPort.All() {
 		if name := s.switchOf.name(id); row.Type == string(ovn.PortLocalnet) && name != "" {
@@ -274,7 +276,7 @@ func (s *scope) networksBehind(hosted map[string]bool, now time.Time) []ovsdb.UU
 
 // ofRouters takes note of what the hosted routers refer to. The port of a floating IP that the gateway answers for may
 // be anywhere; it has a name and tags.
-func (s *scope) ofRouters(now time.Time) {
+func (s *northboundConditions) ofRouters(now time.Time) {
 	centralised := s.centralised()
 	for id := range s.routers {
 		if row := s.tables.LogicalRouter.Get(id); row != nil {
@@ -307,7 +309,7 @@ func (s *scope) ofRouters(now time.Time) {
 }
 
 // centralised tells whether Neutron says that gateways answer for all floating IPs.
-func (s *scope) centralised() bool {
+func (s *northboundConditions) centralised() bool {
 	for _, row := range s.tables.NBGlobal.All() {
 		says, ok := row.ExternalIDs.Lookup("neutron:fip-distributed")
 		return ok && !isTrue(says)

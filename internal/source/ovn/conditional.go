@@ -29,25 +29,25 @@ type selector interface {
 	// conditions returns what is to be copied, by what the copy says. It must run while the tables do not change.
 	// Each time the copy has what was asked for, it may ask for more; when it asks for what is there, the copy is
 	// complete.
-	conditions(me self, now time.Time) ovsdb.Conditions
+	conditions(me node, now time.Time) ovsdb.Conditions
 	// changed tells whether a row changed on which the conditions depend.
 	changed() bool
 	// missing lists the rows of ports that were wanted lately and that the copy has not.
 	missing() []ovsdb.UUID
 }
 
-// scoped keeps a client's conditions to what a selector asks for, and a snapshot of the last time they agreed.
+// conditional keeps a client's conditions to what a selector asks for, and a snapshot of the last time they agreed.
 //
 // What falls out of the copy because it went elsewhere, and what belongs to a gateway that came, is asked for by the
 // next conditions. Until the copy has it, the snapshot before stays: none is ever without a row that makes an address
 // look gone. Where there is always something to wait for, it stays no longer than hold and steps say: then there is a
 // new one, in which a port that fell out is as it was before until the database has said what became of it.
-type scoped struct {
+type conditional struct {
 	client   *ovsdb.Client
 	selector selector
 	database string // for people
 
-	me       self
+	me       node
 	reviewed time.Time
 	wanted   ovsdb.Conditions // by the last review; nil: as before
 	number   uint64           // of the conditions asked for
@@ -75,16 +75,16 @@ type request struct {
 	at     time.Time
 }
 
-func newScoped(client *ovsdb.Client, selector selector, database string, hold, unanswered time.Duration) *scoped {
-	s := &scoped{client: client, selector: selector, database: database, hold: hold, unanswered: unanswered,
+func newConditional(client *ovsdb.Client, selector selector, database string, hold, unanswered time.Duration) *conditional {
+	s := &conditional{client: client, selector: selector, database: database, hold: hold, unanswered: unanswered,
 		missing: map[ovsdb.UUID]uint64{}}
 	// Before the node's names are known: what is copied for every node. It can be written.
-	s.number, _ = client.SetConditions(selector.conditions(self{}, time.Time{}))
+	s.number, _ = client.SetConditions(selector.conditions(node{}, time.Time{}))
 	return s
 }
 
 // review takes note of what the copy says to be needed. It must run within ovsdb.Client.Read, behind reader.Update.
-func (s *scoped) review(status ovsdb.Status, me self, now time.Time) {
+func (s *conditional) review(status ovsdb.Status, me node, now time.Time) {
 	if status.Connects != s.current {
 		s.waiting = time.Time{} // anew
 	}
@@ -101,7 +101,7 @@ func (s *scoped) review(status ovsdb.Status, me self, now time.Time) {
 
 // ask asks for what the last review wants, and finds out whether the copy it has seen had all that. It must not run
 // within ovsdb.Client.Read.
-func (s *scoped) ask(now time.Time) error {
+func (s *conditional) ask(now time.Time) error {
 	if s.wanted != nil {
 		number, err := s.client.SetConditions(s.wanted)
 		if err != nil {
@@ -130,7 +130,7 @@ func (s *scoped) ask(now time.Time) error {
 //
 // One that was kept has the labels that were selected when it was made. With others selected it is none: a policy that
 // selects by a key must not be asked about rows without it.
-func (s *scoped) release(snapshot ovn.Snapshot, labels []string, now time.Time) (ovn.Snapshot, error) {
+func (s *conditional) release(snapshot ovn.Snapshot, labels []string, now time.Time) (ovn.Snapshot, error) {
 	s.fresh = true
 	if s.complete {
 		s.keep(snapshot, labels)
@@ -159,12 +159,12 @@ func (s *scoped) release(snapshot ovn.Snapshot, labels []string, now time.Time) 
 }
 
 // keep is for as long as the copy is not complete.
-func (s *scoped) keep(snapshot ovn.Snapshot, labels []string) {
+func (s *conditional) keep(snapshot ovn.Snapshot, labels []string) {
 	s.released, s.labels, s.connects = &snapshot, labels, s.current
 }
 
 // withMissing adds the ports that fell out of the copy and that the database has not answered for, as they were.
-func (s *scoped) withMissing(ports []*ovn.LogicalSwitchPort) []*ovn.LogicalSwitchPort {
+func (s *conditional) withMissing(ports []*ovn.LogicalSwitchPort) []*ovn.LogicalSwitchPort {
 	if s.released == nil {
 		return ports
 	}
@@ -184,26 +184,26 @@ func (s *scoped) withMissing(ports []*ovn.LogicalSwitchPort) []*ovn.LogicalSwitc
 	return all
 }
 
-// advance lets the scope follow what came, and returns whether there may be something new to see.
+// advance lets the conditions follow what came, and returns whether there may be something new to see.
 func (s *Source) advance(ctx context.Context) bool {
-	if !s.scopes {
+	if !s.conditional {
 		return true
 	}
 	_, err := s.Snapshot(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return err != nil || s.central.scoped.fresh
+	return err != nil || s.central.conditional.fresh
 }
 
-// waits lets the scope follow the time, and returns whether a snapshot that stayed need not stay any longer.
+// waits lets the conditions follow the time, and returns whether a snapshot that stayed need not stay any longer.
 func (s *Source) waits(ctx context.Context) bool {
 	s.mu.Lock()
-	waited := s.central != nil && !s.central.scoped.complete
+	waited := s.central != nil && !s.central.conditional.complete
 	s.mu.Unlock()
 	return s.advance(ctx) && waited
 }
 
-// ExposeTenants says whether the ports of networks behind gateways are wanted in scoped snapshots.
+// ExposeTenants says whether the ports of networks behind gateways are wanted in conditional snapshots.
 func (s *Source) ExposeTenants(wanted bool) {
 	s.mu.Lock()
 	changed := s.tenants != wanted

@@ -20,9 +20,9 @@ func TestScopedNodesBesideEachOther(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	start := func(chassis string, scoped bool) *source.Source {
+	start := func(chassis string, conditional bool) *source.Source {
 		local := newSwitch(t, map[string]string{"system-id": chassis, "hostname": "h-" + chassis, "ovn-remote": central.Endpoint()})
-		s := run(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Scoped: scoped,
+		s := run(t, source.Options{Switch: ovsdb.Options{Endpoints: []string{local.Endpoint()}}, Conditional: conditional,
 			Southbound: &ovsdb.Options{}})
 		until(t, s, "a snapshot", good)
 		return s
