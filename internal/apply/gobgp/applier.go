@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"ovnbgp/internal/client/speaker"
 	"ovnbgp/internal/model"
@@ -23,6 +24,9 @@ type Applier struct {
 	vrf     string
 	pokes   <-chan struct{}
 	copy    copied
+
+	wantedMu    sync.Mutex
+	wantedPeers []model.Peer // of the last Plan: what Sessions tells of
 }
 
 // New returns an applier. Announcements of the VRF are told to the speaker's neighbours.
@@ -58,6 +62,9 @@ func (a *Applier) Plan(_ context.Context, want model.Node) ([]plan.Step, error) 
 	if want.BGP.AS == 0 {
 		return nil, fmt.Errorf("no AS for BGP: set bgp_AS")
 	}
+	a.wantedMu.Lock()
+	a.wantedPeers = want.BGP.Peers
+	a.wantedMu.Unlock()
 	g := speaker.Global{AS: want.BGP.AS, RouterID: want.BGP.RouterID}
 	have, _, started := a.speaker.Global()
 	switch {

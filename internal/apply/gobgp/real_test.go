@@ -111,7 +111,7 @@ func node(peers ...model.Peer) model.Node {
 		}
 	}
 	return model.Node{BGP: model.BGP{AS: 64999, RouterID: netip.MustParseAddr("10.255.0.1"),
-		Loopbacks: []netip.Addr{netip.MustParseAddr("10.255.0.1"), netip.MustParseAddr("2001:db8:ff::1")},
+		Loopbacks:       []netip.Addr{netip.MustParseAddr("10.255.0.1"), netip.MustParseAddr("2001:db8:ff::1")},
 		GracefulRestart: model.GracefulRestart{Enabled: true, RestartTime: 60 * time.Second, PreserveForwarding: true},
 		Multipath:       model.Multipath{Paths: 8, Relax: true}, Peers: peers,
 		Profiles: []model.BFDProfile{{Name: "normal", Multiplier: 3, Transmit: 300 * time.Millisecond, Receive: 300 * time.Millisecond}}}}
@@ -258,7 +258,9 @@ func TestRealRestart(t *testing.T) {
 	s := newSide(t)
 	want := node(model.Peer{Name: "leaf1", Address: netip.MustParseAddr("100.64.1.1"), BFD: "normal"})
 	want.Announcements = announced("203.0.113.9/32", "203.0.113.10/32")
+	want.BGP.GracefulRestart.PreserveForwarding = false // the first one
 	s.apply(want)
+	want.BGP.GracefulRestart.PreserveForwarding = true
 	fake.Eventually(t, 15*time.Second, "the leaf has all", func() bool { return leaf.Routes("ipv4 unicast")["203.0.113.10/32"] != nil })
 	fake.Eventually(t, 15*time.Second, "BFD is up", func() bool { return strings.Contains(leaf.Show("show bgp neighbors 100.64.1.2"), "Status: Up") })
 	s.stop()

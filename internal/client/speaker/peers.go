@@ -269,6 +269,7 @@ func (s *Speaker) peerChanged(e *apiutil.WatchEventMessage_PeerEvent) {
 	case e.Peer.State.SessionState == bgp.BGP_FSM_ESTABLISHED:
 		s.log.Info("BGP session up", object)
 		s.mu.Lock()
+		s.ups[name]++
 		if have != nil && have.bfdLater {
 			have.bfdLater = false
 			if err := s.beginBFD(have); err != nil {

@@ -82,6 +82,7 @@ type Speaker struct {
 	watching  context.CancelFunc
 	sessions  map[string]*session
 	links     map[string]*link
+	ups       map[string]uint64 // times that a session came up
 	listeners []chan struct{}
 	born      time.Time
 	began     time.Time // of the server
@@ -98,7 +99,7 @@ type session struct {
 // New returns a speaker that does not speak yet.
 func New(o Options) *Speaker {
 	s := &Speaker{options: o, log: o.Log.With(slog.String("subsystem", "gobgp")), events: make(chan func(), 256),
-		ended: make(chan struct{}), born: time.Now(), sessions: map[string]*session{}, links: map[string]*link{}}
+		ended: make(chan struct{}), born: time.Now(), sessions: map[string]*session{}, links: map[string]*link{}, ups: map[string]uint64{}}
 	s.bfd = bfd.New(s.log, func(c bfd.Change) { s.later(func() { s.bfdChanged(c) }) })
 	s.loop.Go(s.work)
 	return s
@@ -245,6 +246,18 @@ func (s *Speaker) Close() error {
 		l.close()
 	}
 	return s.bfd.Close()
+}
+
+// Established counts the times that a neighbour's session came up.
+func (s *Speaker) Established(name string) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ups[name]
+}
+
+// Warn logs what an operator should look at.
+func (s *Speaker) Warn(object, why string) {
+	s.log.Warn("BGP", slog.String("object", object), slog.String("why", why))
 }
 
 // callbacks are for what GoBGP reports. What we announce ourselves is no news.
