@@ -208,6 +208,38 @@ func (s *Speaker) bfdChanged(c bfd.Change) {
 	if !c.Failed || !up {
 		return
 	}
+	if s.isYoung(name) {
+		time.AfterFunc(youth, func() { s.later(func() { s.judge(name) }) })
+		return
+	}
+	s.endByBFD(name)
+}
+
+// youth is how long after the begin of a BGP session the BFD session may be down: a neighbour that begins it anew with
+// each BGP session, as bgpd of FRR may, is silent for a second.
+const youth = 3 * time.Second
+
+func (s *Speaker) isYoung(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	have := s.sessions[name]
+	return have != nil && time.Since(have.up) < youth
+}
+
+// judge ends a BGP session of which BFD went down in its youth, and did not come back.
+func (s *Speaker) judge(name string) {
+	s.mu.Lock()
+	have := s.sessions[name]
+	s.mu.Unlock()
+	if have == nil || s.bfd.Status()[have.Address].State == bfd.Up {
+		return
+	}
+	if _, up := s.byAddress(have.Address); up {
+		s.endByBFD(name)
+	}
+}
+
+func (s *Speaker) endByBFD(name string) {
 	s.log.Warn("BFD session down, the BGP session ends", slog.String("object", "peer "+name))
 	if err := s.anew(name); err != nil {
 		s.log.Warn("BGP session not begun anew", slog.String("object", "peer "+name), slog.Any("err", err))
@@ -270,6 +302,9 @@ func (s *Speaker) peerChanged(e *apiutil.WatchEventMessage_PeerEvent) {
 		s.log.Info("BGP session up", object)
 		s.mu.Lock()
 		s.ups[name]++
+		if have != nil {
+			have.up = time.Now()
+		}
 		if have != nil && have.bfdLater {
 			have.bfdLater = false
 			if err := s.beginBFD(have); err != nil {

@@ -94,6 +94,7 @@ type session struct {
 	Session
 	patience *time.Timer // until BGP no longer waits for BFD
 	bfdLater bool        // BFD begins with the BGP session
+	up       time.Time   // when the BGP session came up last
 }
 
 // New returns a speaker that does not speak yet.
