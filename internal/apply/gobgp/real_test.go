@@ -117,6 +117,9 @@ func node(peers ...model.Peer) model.Node {
 		Profiles: []model.BFDProfile{{Name: "normal", Multiplier: 3, Transmit: 300 * time.Millisecond, Receive: 300 * time.Millisecond}}}}
 }
 
+// linkPrefix is the IPv6 prefix of a link, by its IPv4 one.
+func linkPrefix(net string) string { return "2001:db8:64:" + net[strings.LastIndex(net, ".")+1:] + "::" }
+
 // numbered is a link with a leaf at 100.64.N.1, the node at .2.
 func numbered(t *testing.T, device, net string, more ...string) *fake.Peer {
 	t.Helper()
@@ -124,10 +127,10 @@ func numbered(t *testing.T, device, net string, more ...string) *fake.Peer {
 	leaf.Link("node", device)
 	t.Cleanup(func() { _ = exec.Command("ip", "link", "del", device).Run() })
 	leaf.IP("addr", "add", net+".1/24", "dev", "node")
-	leaf.IP("addr", "add", "2001:db8:"+strings.ReplaceAll(net, ".", ":")+"::1/64", "dev", "node", "nodad")
+	leaf.IP("addr", "add", linkPrefix(net)+"1/64", "dev", "node", "nodad")
 	ip(t, "link set lo up")
 	ip(t, "addr add "+net+".2/24 dev "+device)
-	ip(t, "addr add 2001:db8:"+strings.ReplaceAll(net, ".", ":")+"::2/64 dev "+device+" nodad")
+	ip(t, "addr add "+linkPrefix(net)+"2/64 dev "+device+" nodad")
 	ip(t, "link set "+device+" up")
 	leaf.Configure(append(append([]string{"router bgp 65001", "bgp router-id 10.255.0.9", "no bgp ebgp-requires-policy", "timers bgp 3 9",
 		"bgp graceful-restart", "neighbor " + net + ".2 remote-as 64999", "neighbor " + net + ".2 timers connect 2"}, more...),
@@ -159,7 +162,7 @@ func TestRealAnnounce(t *testing.T) {
 			t.Errorf("no %q in %s", part, detail)
 		}
 	}
-	if detail := leaf.Detail("ipv6 unicast", "2001:db8::9/128"); !strings.Contains(detail, "2001:db8:100:64:1::2") {
+	if detail := leaf.Detail("ipv6 unicast", "2001:db8::9/128"); !strings.Contains(detail, linkPrefix("100.64.1")+"2") {
 		t.Errorf("the next hop of IPv6 is not the link's address: %s", detail)
 	}
 	first := leaf.Neighbor("100.64.1.2")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,7 @@ func (c *Carriers) planLearned(s *steps, v *view, want model.Node) {
 	wanted, have := map[routeKey]model.Route{}, map[routeKey]netlink.Route{}
 	for _, w := range want.Routes {
 		if w.Table == model.MainTable {
+			w.NextHops = v.usable(w.NextHops)
 			wanted[routeKey{table: w.Table, dst: w.Prefix, metric: w.Metric}] = w
 		}
 	}
@@ -44,6 +46,37 @@ func (c *Carriers) planLearned(s *steps, v *view, want model.Node) {
 			s.add(plan.Delete, v.learnedText(d.Have), unwanted, []string{}, func(context.Context) error { return c.k.RouteDel(d.Have) })
 		}
 	}
+}
+
+// usable names the device of each next hop, and leaves those out whose device has no carrier: a neighbour that was cut off
+// may count as one that restarts, and the kernel sends its share there. Where none has one, none is left out.
+func (v *view) usable(hops []model.NextHop) []model.NextHop {
+	var all, up []model.NextHop
+	for _, h := range hops {
+		if h.Device == "" {
+			h.Device = v.deviceOf(h.Gateway)
+		}
+		all = append(all, h)
+		if l, there := v.byName[h.Device]; !there || l.Running {
+			up = append(up, h)
+		}
+	}
+	if up == nil {
+		return all
+	}
+	return up
+}
+
+// deviceOf finds the device that a gateway is on by the addresses on it; "" leaves it to the kernel, which would take the
+// first next hop's device for all of an IPv6 route's.
+func (v *view) deviceOf(gateway netip.Addr) string {
+	longest, found := -1, ""
+	for _, a := range v.Addrs {
+		if a.Prefix.Bits() > longest && a.Prefix.Masked().Contains(gateway) {
+			longest, found = a.Prefix.Bits(), v.names[a.LinkIndex]
+		}
+	}
+	return found
 }
 
 // sameLearned tells whether a route leads where a learned one must. A next hop that names no device is on whichever the

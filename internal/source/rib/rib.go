@@ -20,9 +20,9 @@ import (
 	"ovnbgp/internal/model"
 )
 
-// settled is how long after its start a session without graceful restart, which marks no end, counts as one that has
-// told everything.
-const settled = 5 * time.Second
+// settled is how long after its start a session counts as one that has told everything. With graceful restart it must
+// have marked the end, too; but of a neighbour that was itself started lately GoBGP does not wait for that.
+const settled = 3 * time.Second
 
 // look is how often it is looked whether all is known, until it is.
 const look = time.Second
@@ -128,21 +128,19 @@ func (s *Source) complete(ctx context.Context, b *server.BgpServer) (bool, error
 	return false, nil
 }
 
-// told tells whether a neighbour has told everything: it said so in each family (End-of-RIB, RFC 4724), or does not say
-// such things and has had a moment.
+// told tells whether a neighbour has told everything: it said so in each family (End-of-RIB, RFC 4724), if it says such
+// things, and has had a moment.
 func told(p *api.Peer) bool {
 	if p.GetState().GetSessionState() != api.PeerState_SESSION_STATE_ESTABLISHED {
 		return false
 	}
-	marks := false
 	for _, f := range p.GetAfiSafis() {
 		gr := f.GetMpGracefulRestart().GetState()
 		if gr.GetReceived() && !gr.GetEndOfRibReceived() {
 			return false
 		}
-		marks = marks || gr.GetReceived()
 	}
-	return marks || time.Since(p.GetTimers().GetState().GetUptime().AsTime()) > settled
+	return time.Since(p.GetTimers().GetState().GetUptime().AsTime()) > settled
 }
 
 // learned picks the paths of peers that are as good as the best; ok is false where that is one of our own.
