@@ -118,7 +118,9 @@ func node(peers ...model.Peer) model.Node {
 }
 
 // linkPrefix is the IPv6 prefix of a link, by its IPv4 one.
-func linkPrefix(net string) string { return "2001:db8:64:" + net[strings.LastIndex(net, ".")+1:] + "::" }
+func linkPrefix(net string) string {
+	return "2001:db8:64:" + net[strings.LastIndex(net, ".")+1:] + "::"
+}
 
 // numbered is a link with a leaf at 100.64.N.1, the node at .2.
 func numbered(t *testing.T, device, net string, more ...string) *fake.Peer {
