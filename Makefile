@@ -9,8 +9,8 @@ GUESTTESTS := internal/client/netlink internal/apply/kernel internal/agent inter
 # Version of the binary: the tag, else the commit.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-# The lab's options: SPEAKER is not there yet; MIRROR names a Debian mirror where the host's own has no newer suites.
-LABFLAGS := $(if $(MIRROR),--mirror $(MIRROR))
+# The lab's options: SPEAKER=embedded runs nodes without FRR; MIRROR names a Debian mirror where the host's own has no newer suites.
+LABFLAGS := $(if $(MIRROR),--mirror $(MIRROR)) $(if $(SPEAKER),--speaker $(SPEAKER) --fresh)
 
 export CGO_ENABLED = 0
 

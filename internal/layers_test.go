@@ -34,7 +34,11 @@ var mayImport = map[string][]string{
 	"internal/apply/kernel":  {"internal/model", "internal/plan", "internal/client/netlink"},
 	"internal/apply/ovs": {"internal/model", "internal/plan", "internal/client/openflow",
 		"internal/client/ovsdb/..."},
-	"internal/apply/frr": {"internal/model", "internal/plan", "internal/client/vty"},
+	"internal/apply/frr":      {"internal/model", "internal/plan", "internal/client/vty"},
+	"internal/client/speaker": {"internal/client/bfd"},
+	"internal/source/rib":     {"internal/model", "internal/client/speaker"},
+	"internal/apply/gobgp":    {"internal/model", "internal/plan", "internal/client/speaker", "internal/client/bfd"},
+
 	"internal/reconcile": {"internal/model", "internal/plan", "internal/status", "internal/metrics"},
 	"internal/api":       {"internal/model", "internal/plan", "internal/status", "internal/explain"},
 	"internal/agent": {"internal/model", "internal/ovn", "internal/plan", "internal/config", "internal/config/file",

@@ -92,6 +92,7 @@ type labUpOptions struct {
 	settings                 string
 	mirror, memory, files    string
 	with                     []string
+	speaker                  string // "frr" or "embedded"
 }
 
 func newLabUpCommand(shared *labOptions) *cobra.Command {
@@ -119,6 +120,7 @@ Exit codes: 0 the lab is up, 1 error.`,
 	f.BoolVar(&o.fresh, "fresh", false, "end a lab that runs, then start")
 	f.BoolVar(&o.demo, "demo", true, "make the demonstration cloud")
 	f.BoolVar(&o.agent, "agent", true, "start ovnbgp agent on each chassis")
+	f.StringVar(&o.speaker, "speaker", "frr", "who speaks BGP on the nodes: frr, or embedded, without FRR on them")
 	f.StringVar(&o.settings, "agent-settings", "", "text to be added to the agents' configuration file")
 	f.StringSliceVar(&o.with, "with", nil, "what the image is to have besides: old-agent")
 	f.StringVar(&o.mirror, "mirror", os.Getenv("MIRROR"), "URL of a Debian archive for the image (environment: MIRROR)")
@@ -128,6 +130,9 @@ Exit codes: 0 the lab is up, 1 error.`,
 }
 
 func runLabUp(ctx context.Context, o labUpOptions, out io.Writer) error {
+	if o.speaker != "frr" && o.speaker != "embedded" {
+		return fmt.Errorf("--speaker %s: it can be frr or embedded", o.speaker)
+	}
 	native, err := o.chooseNative(out)
 	if err != nil {
 		return err
@@ -151,7 +156,7 @@ func upNative(ctx context.Context, o labUpOptions, out io.Writer) error {
 		_, err := fmt.Fprintln(out, "the lab is up already")
 		return err
 	}
-	err := lab.NativeUp(ctx, lab.NativeOptions{Demo: o.demo, Agent: o.agent, AgentConfig: o.settings}, out)
+	err := lab.NativeUp(ctx, lab.NativeOptions{Demo: o.demo, Agent: o.agent, AgentConfig: o.settings, Embedded: o.speaker == "embedded"}, out)
 	if err != nil || !o.demo || !o.agent {
 		return err
 	}
@@ -178,7 +183,7 @@ func upGuest(ctx context.Context, o labUpOptions, out io.Writer) error {
 		return nil
 	}
 	argv := []string{g.Program(), "lab", "up", "--native", fmt.Sprintf("--demo=%t", o.demo), fmt.Sprintf("--agent=%t", o.agent),
-		"--agent-settings", o.settings}
+		"--agent-settings", o.settings, "--speaker", o.speaker}
 	return reported(g.Run(ctx, argv, nil, out, os.Stderr))
 }
 

@@ -20,6 +20,7 @@ func (a *Agent) Status(context.Context) (status.Report, error) { return a.report
 
 func (a *Agent) report() status.Report {
 	report := a.loop.Status()
+	report.Speaker, report.Peers = a.node.speakerText(), a.node.sessions(context.Background())
 	report.Refused = a.reloads.refused()
 	// What cannot be read closes the gate, which the report tells.
 	report.DrainedSince, _ = host.DrainedSince(a.wired.Paths.DrainFile)

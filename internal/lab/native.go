@@ -25,6 +25,8 @@ type NativeOptions struct {
 	Agent bool
 	// AgentConfig is appended to the configuration file that NativeUp writes for the agents.
 	AgentConfig string
+	// Embedded has the agents speak BGP themselves, with no FRR on the nodes.
+	Embedded bool
 	// Program is the ovnbgp that agents and virtual machines run; "" is the running program. It is kept with the fabric:
 	// whoever opens that, a test too, starts the same one.
 	Program string
@@ -83,6 +85,7 @@ func NativeUp(ctx context.Context, o NativeOptions, out io.Writer) error {
 	}
 	start := time.Now()
 	f := &Fabric{Topology: DefaultTopology(), program: o.Program, nodes: map[string]Node{}}
+	f.Topology.Embedded = o.Embedded
 	for _, s := range f.steps(o) {
 		if err := timed(ctx, out, s.name, s.do); err != nil {
 			// Half a fabric would be taken for a whole one by whoever comes next.
@@ -107,9 +110,12 @@ func (f *Fabric) steps(o NativeOptions) []step {
 		{"FRR", f.startSpeakers}, // first, so that sessions begin while the rest starts
 		{"OVN databases and northd", f.startCentral},
 		{"Open vSwitch and ovn-controller", f.startSwitches},
-		{"BGP sessions", f.WaitBGP},
 		{"chassis in the Southbound database", f.waitChassis},
 		{"stand-in for Neutron", f.startNeutron},
+	}
+	sessions := step{"BGP sessions", f.WaitBGP}
+	if !o.Embedded {
+		steps = append(steps, sessions)
 	}
 	if o.Demo {
 		steps = append(steps, step{"demonstration cloud", f.demo})
@@ -121,6 +127,9 @@ func (f *Fabric) steps(o NativeOptions) []step {
 			more = DemoSettings + more
 		}
 		steps = append(steps, step{"agents", func(ctx context.Context) error { return f.startAgents(ctx, more) }})
+		if o.Embedded {
+			steps = append(steps, sessions)
+		}
 	}
 	return steps
 }

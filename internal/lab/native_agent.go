@@ -37,10 +37,33 @@ ovn_sb_connection = %s
 %s`, nodeAS, f.Topology.Remote(f.Topology.NBPort), f.Topology.Remote(f.Topology.SBPort), more)
 }
 
+// speaking are the settings of a node whose agent speaks BGP itself, in the shape of the nodes' frr.conf.
+func (f *Fabric) speaking(n Node) string {
+	if !f.Topology.Embedded {
+		return ""
+	}
+	return fmt.Sprintf(`
+[bgp]
+speaker = embedded
+loopbacks = %s, %s
+connect_retry = 2
+bfd = lab
+
+[bgp_bfd:lab]
+multiplier = 10
+transmit = 1000
+receive = 1000
+
+[bgp_peer:leaf]
+interface = %s
+as = external
+`, n.Loopbacks[0].Addr(), n.Loopbacks[1].Addr(), uplink)
+}
+
 // startAgents starts an agent on every chassis.
 func (f *Fabric) startAgents(_ context.Context, more string) error {
 	return each(f.Chassis(), func(n Node) error {
-		if err := n.WriteFile(AgentConfig, f.agentSettings(more), 0o644); err != nil {
+		if err := n.WriteFile(AgentConfig, f.agentSettings(f.speaking(n)+more), 0o644); err != nil {
 			return err
 		}
 		return n.StartAgent()

@@ -256,8 +256,7 @@ func TestNotBuilt(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `1.conf:2: [DEFAULT] driver = "ovn_evpn_driver": is known, but not built yet; built: nb_ovn_bgp_driver, ovn_bgp_driver, ovn_stretched_l2_bgp_driver
-1.conf:3: [DEFAULT] exposing_method = "vrf": is known, but not built yet; built: underlay
-1.conf:5: [bgp] speaker = "embedded": is known, but not built yet; built: auto, frr`
+1.conf:3: [DEFAULT] exposing_method = "vrf": is known, but not built yet; built: underlay`
 	if d := cmp.Diff(strings.Split(want, "\n"), strings.Split(got.Startable().Error(), "\n"),
 		cmpopts.SortSlices(strings.Compare)); d != "" {
 		t.Errorf("refused (-want +got):\n%s", d)
