@@ -15,7 +15,7 @@ LABFLAGS := $(if $(MIRROR),--mirror $(MIRROR)) $(if $(SPEAKER),--speaker $(SPEAK
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := all
-.PHONY: all help build vet lint unit test measure side-by-side race generate lab lab-down labtest deps man clean
+.PHONY: all help build vet lint unit test measure failover side-by-side race generate lab lab-down labtest deps man clean
 
 all: build vet lint unit ## build, vet, lint, unit tests
 
@@ -43,6 +43,9 @@ measure: build labtest ## the agent's latencies, CPU and memory in the lab (abou
 	$(BIN)/ovnbgp lab run --name measure host -- env -C /lab/files/e2e OVNBGP_GUEST=1 \
 		./run -test.v -test.timeout=30m -test.run TestBenchmark -measure
 	$(BIN)/ovnbgp lab down --name measure
+
+failover: deps ## failures and recoveries of BGP sessions, beside what is promised (root; some minutes)
+	$(GO) test -count=1 -timeout 60m ./internal/conformance -run TestFailover -measure -v
 
 side-by-side: build labtest ## the Python agent and ours take a node over from one another (minutes: Python is slow there)
 	$(BIN)/ovnbgp lab up --name sides --fresh --with old-agent --files $(LABTEST)

@@ -49,6 +49,7 @@ var mayImport = map[string][]string{
 		"internal/explain", "internal/model", "internal/plan"},
 	"internal/fake/...": {"internal/model", "internal/plan", "internal/ovn", "internal/client/...",
 		"internal/source/ovn", "internal/fake/..."},
+	"internal/conformance": nil, // nothing but tests
 	"cmd/ovnbgp": {"internal/agent", "internal/lab", "internal/api", "internal/config", "internal/config/file",
 		"internal/ovn", "internal/status", "internal/explain", "internal/plan"},
 }
