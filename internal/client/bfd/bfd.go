@@ -165,17 +165,18 @@ func (s *Server) Status() map[netip.Addr]Status {
 // Close closes all sessions and the sockets.
 func (s *Server) Close() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.closed = true
 	for _, session := range s.sessions {
 		session.close()
 	}
 	clear(s.sessions)
+	sockets := slices.Collect(maps.Values(s.sockets))
+	clear(s.sockets)
+	s.mu.Unlock() // a packet that has just come takes the lock, and a socket waits for its packets
 	var errs []error
-	for _, socket := range s.sockets {
+	for _, socket := range sockets {
 		errs = append(errs, socket.close())
 	}
-	clear(s.sockets)
 	return errors.Join(errs...)
 }
 

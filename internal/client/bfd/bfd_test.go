@@ -1,6 +1,8 @@
 package bfd
 
 import (
+	"log/slog"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -109,4 +111,44 @@ func TestOptions(t *testing.T) {
 			t.Errorf("without %s: taken", name)
 		}
 	}
+}
+
+// TestCloseWhilePacketsCome: a packet that comes while the server closes keeps neither from ending.
+func TestCloseWhilePacketsCome(t *testing.T) {
+	s := New(slog.New(slog.DiscardHandler), func(Change) {})
+	socket, err := listen(0, s.take)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.sockets[multihopPort] = socket
+	to, err := net.Dial("udp4", socket.conns[0].LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		b := packet{state: Down, multiplier: 3, mine: 7}.encode()
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_, _ = to.Write(b) // refused once nobody listens
+			}
+		}
+	}()
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the server does not close")
+	}
+	close(stop)
+	<-stopped
 }
