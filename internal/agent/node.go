@@ -59,7 +59,7 @@ type node struct {
 
 // connect makes the connections that do not wait for anybody; run makes the others.
 func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, error) {
-	n := &node{writes: writes{device: s.Node.NIC, speaker: "frr"}}
+	n := &node{writes: writes{device: s.Node.NIC}}
 	n.speaks, n.speaksWhy = chooseSpeaker(s)
 	s.Node.BGP.Speaker, n.frrSockets = n.speaks, s.Paths.FRRSockets
 	var err error
@@ -75,8 +75,7 @@ func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, e
 		return nil, errors.Join(err, n.teller.Close(), n.conn.Close())
 	}
 	if n.embedded() {
-		n.writes.speaker = "gobgp"
-		n.speaker = speaker.New(speaker.Options{Log: log, OnWrite: count(&n.writes.bgp)})
+		n.speaker = speaker.New(speaker.Options{Log: log})
 		n.gobgp = gobgp.New(n.speaker, s.Node.VRF)
 		n.rib = rib.New(n.speaker, patienceWithPeers(s.Node.BGP.Instance))
 	}
@@ -89,7 +88,7 @@ func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, e
 	n.addresses = kernel.NewAnnouncements(&netlink.Conn{Mirror: n.conn.Mirror, Writer: n.teller}, underlay(s.Node))
 	n.flows = ovs.New(ovs.Sockets(s.Paths.OpenVSwitch, count(&n.writes.ovs)), ovs.DefaultTimers())
 	n.leak = frr.New(frr.Options{Sockets: s.Paths.FRRSockets, AS: s.Node.AS, VRF: s.Node.VRF,
-		Interval: s.FRRReconcileInterval, OnWrite: count(&n.writes.bgp)})
+		Interval: s.FRRReconcileInterval, OnWrite: count(&n.writes.frr)})
 	if n.embedded() {
 		n.source.learn(n.rib)
 	}

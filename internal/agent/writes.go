@@ -6,15 +6,13 @@ import "sync/atomic"
 // this can.
 type writes struct {
 	device                string // that holds the announced addresses: a subsystem of its own
-	kernel, nic, ovs, bgp atomic.Uint64
-
-	speaker string // "frr" or "gobgp"
+	kernel, nic, ovs, frr atomic.Uint64
 }
 
 // bySubsystem names the counts as the status does.
 func (w *writes) bySubsystem() map[string]uint64 {
 	return map[string]uint64{
-		"kernel": w.kernel.Load(), w.device: w.nic.Load(), "ovs": w.ovs.Load(), w.speaker: w.bgp.Load(),
+		"kernel": w.kernel.Load(), w.device: w.nic.Load(), "ovs": w.ovs.Load(), "frr": w.frr.Load(),
 	}
 }
 

@@ -11,14 +11,16 @@ import (
 )
 
 // forgetting is how long Forget tries. Who does not answer in it keeps nothing for long either.
-const forgetting = 15 * time.Second
+const forgetting = 20 * time.Second
 
 // Forget has the neighbours forget what they keep of a speaker on this node that has ended: it speaks to each of them
 // once, has nothing to tell, and says good-bye. It is for a process that announces nothing.
 func (a *Applier) Forget(ctx context.Context, b model.BGP) error {
 	ctx, cancel := context.WithTimeout(ctx, forgetting)
 	defer cancel()
-	b.GracefulRestart.PreserveForwarding = false // nothing of before counts any more
+	// As one that takes up where another left, so that BGP waits for BFD: a neighbour that heard BFD end may not begin a
+	// session before it is back.
+	b.GracefulRestart.PreserveForwarding = true
 	g := speaker.Global{AS: b.AS, RouterID: b.RouterID}
 	if err := a.speaker.Start(ctx, g, prepare); err != nil {
 		return err
@@ -26,7 +28,6 @@ func (a *Applier) Forget(ctx context.Context, b model.BGP) error {
 	var errs []error
 	left := map[string]bool{}
 	for _, p := range b.Peers {
-		p.BFD = "" // it would have to come up first
 		next, err := a.peer(b, p)
 		if err == nil {
 			err = a.speaker.SetPeer(ctx, next)

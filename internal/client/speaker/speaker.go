@@ -59,8 +59,6 @@ type Options struct {
 	Log *slog.Logger
 	// Port is what is listened on; 0: BGP's, 179.
 	Port int32
-	// OnWrite is called whenever something is changed; may be nil.
-	OnWrite func()
 }
 
 // ErrNotStarted is the error of what needs a started speaker.
@@ -149,12 +147,7 @@ func (s *Speaker) poke() {
 }
 
 // wrote notes a change. Call it with the lock.
-func (s *Speaker) wrote() {
-	s.version++
-	if s.options.OnWrite != nil {
-		s.options.OnWrite()
-	}
-}
+func (s *Speaker) wrote() { s.version++ }
 
 // Write does a change to the server and counts it.
 func (s *Speaker) Write(do func(*server.BgpServer) error) error {
