@@ -114,7 +114,7 @@ func (s *Source) complete(ctx context.Context, b *server.BgpServer) (bool, error
 	peers, done := 0, started && !s.speaker.Searching()
 	err := b.ListPeer(ctx, &api.ListPeerRequest{}, func(p *api.Peer) {
 		peers++
-		done = done && told(p)
+		done = done && s.told(p)
 	})
 	if err != nil {
 		return false, fmt.Errorf("read BGP neighbours: %w", err)
@@ -129,10 +129,11 @@ func (s *Source) complete(ctx context.Context, b *server.BgpServer) (bool, error
 }
 
 // told tells whether a neighbour has told everything: it said so in each family (End-of-RIB, RFC 4724), if it says such
-// things, and has had a moment.
-func told(p *api.Peer) bool {
+// things, and has had a moment. One whose session has been up and is not is waited for no longer: what it told is kept by
+// graceful restart, or gone.
+func (s *Source) told(p *api.Peer) bool {
 	if p.GetState().GetSessionState() != api.PeerState_SESSION_STATE_ESTABLISHED {
-		return false
+		return s.speaker.Established(p.GetConf().GetDescription()) > 0
 	}
 	for _, f := range p.GetAfiSafis() {
 		gr := f.GetMpGracefulRestart().GetState()
@@ -179,6 +180,9 @@ func pathOf(k *apiutil.Path) (p model.LearnedPath) {
 		case *bgp.PathAttributeAsPath:
 			p.ASPath = asPath(x)
 		}
+	}
+	if p.NextHop.IsUnspecified() && k.PeerAddress.Zone() != "" {
+		p.NextHop = k.PeerAddress // BIRD names no other on a link without addresses
 	}
 	if p.NextHop.IsLinkLocalUnicast() {
 		if p.NextHop = p.NextHop.WithZone(k.PeerAddress.Zone()); p.NextHop.Zone() == "" {
