@@ -34,7 +34,8 @@ var mayImport = map[string][]string{
 	"internal/apply/kernel":  {"internal/model", "internal/plan", "internal/client/netlink"},
 	"internal/apply/ovs": {"internal/model", "internal/plan", "internal/client/openflow",
 		"internal/client/ovsdb/..."},
-	"internal/apply/frr":      {"internal/model", "internal/plan", "internal/client/vty"},
+	"internal/apply/frr":      {"internal/model", "internal/plan", "internal/client/vty", "internal/apply/frr/text"},
+	"internal/apply/frr/text": {"internal/model"},
 	"internal/client/speaker": {"internal/client/bfd"},
 	"internal/source/rib":     {"internal/model", "internal/client/speaker"},
 	"internal/apply/gobgp":    {"internal/model", "internal/plan", "internal/client/speaker", "internal/client/bfd"},
@@ -50,7 +51,7 @@ var mayImport = map[string][]string{
 	"internal/fake/...": {"internal/model", "internal/plan", "internal/ovn", "internal/client/...",
 		"internal/source/ovn", "internal/fake/..."},
 	"internal/conformance": nil, // nothing but tests
-	"cmd/ovnbgp": {"internal/agent", "internal/lab", "internal/api", "internal/config", "internal/config/file",
+	"cmd/ovnbgp": {"internal/agent", "internal/apply/frr", "internal/lab", "internal/api", "internal/config", "internal/config/file",
 		"internal/ovn", "internal/status", "internal/explain", "internal/plan"},
 }
 

@@ -27,6 +27,9 @@ func (a *Agent) report() status.Report {
 	for _, d := range a.node.leak.Remarks() {
 		report.Remarks = append(slices.Clip(report.Remarks), status.Remark{Reason: d.Reason, Row: d.Row, Text: d.Text, Fix: d.Fix})
 	}
+	for _, f := range a.node.leak.Findings() {
+		report.Remarks = append(slices.Clip(report.Remarks), status.Remark{Reason: "frr", Row: "FRR " + f.Where, Text: f.Text, Fix: f.Fix})
+	}
 	if report.Refused != nil || !report.DrainedSince.IsZero() {
 		report.Judge()
 	}

@@ -88,7 +88,8 @@ func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, e
 	n.addresses = kernel.NewAnnouncements(&netlink.Conn{Mirror: n.conn.Mirror, Writer: n.teller}, underlay(s.Node))
 	n.flows = ovs.New(ovs.Sockets(s.Paths.OpenVSwitch, count(&n.writes.ovs)), ovs.DefaultTimers())
 	n.leak = frr.New(frr.Options{Sockets: s.Paths.FRRSockets, AS: s.Node.AS, VRF: s.Node.VRF,
-		Interval: s.FRRReconcileInterval, OnWrite: count(&n.writes.frr)})
+		Interval: s.FRRReconcileInterval, OnWrite: count(&n.writes.frr),
+		Mode: frr.Mode(s.Node.BGP.Mode), ConfDir: s.Paths.FRRFiles})
 	if n.embedded() {
 		n.source.learn(n.rib)
 	}
@@ -161,7 +162,7 @@ func (n *node) newLoop(s config.Settings, version string, log *slog.Logger,
 		AtGate:         func(s model.Node) model.Node { return n.hostNow(n.drainNow(s)) },
 		Free:           n.isHostAddress,
 		Carriers:       []reconcile.Applier[model.Node]{n.carriers, n.flows},
-		Announcers:     n.announcers(),
+		Announcers:     n.announcers(s.Node.BGP.Mode),
 		Explain:        own,
 		Evidence:       n.evidence,
 		Database:       func(in roundInput) (string, string) { return in.OVN.Local.KnownDatabase, in.OVN.Database },
@@ -180,11 +181,15 @@ func (n *node) newLoop(s config.Settings, version string, log *slog.Logger,
 	})
 }
 
-// announcers are those that tell the world. The device's addresses come first in either case: FRR announces what it finds
-// there, and for the speaker built in they are the record of what is announced, which stays when the agent ends.
-func (n *node) announcers() []reconcile.Announcer[model.Node] {
+// announcers are those that tell the world. The device's addresses come first in most cases: FRR announces what it finds
+// there, and for the speaker built in they are the record of what is announced, which stays when the agent ends. An FRR
+// that is ours has to know the attributes of a prefix before it sees the address.
+func (n *node) announcers(mode config.FRRMode) []reconcile.Announcer[model.Node] {
 	if n.embedded() {
 		return []reconcile.Announcer[model.Node]{n.addresses, n.gobgp}
+	}
+	if mode == config.ModeManaged {
+		return []reconcile.Announcer[model.Node]{n.leak, n.addresses}
 	}
 	return []reconcile.Announcer[model.Node]{n.addresses, n.leak}
 }

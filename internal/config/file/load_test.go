@@ -34,7 +34,7 @@ func defaults() config.Settings {
 		Safety: config.Safety{GuardPercent: 50, GuardMin: 10, GuardWindow: time.Minute, GuardHold: 5 * time.Minute,
 			CarrierGrace: 5 * time.Second, ConditionalMonitoring: true},
 		Paths: config.Paths{APISocket: "/run/ovnbgp/agent.sock", LockFile: "/run/ovnbgp/agent.lock",
-			FRRSockets: "/run/frr", OpenVSwitch: "/run/openvswitch", RTTables: "/etc/iproute2/rt_tables", DrainFile: "/var/lib/ovnbgp/drained"},
+			FRRSockets: "/run/frr", FRRFiles: "/etc/frr", OpenVSwitch: "/run/openvswitch", RTTables: "/etc/iproute2/rt_tables", DrainFile: "/var/lib/ovnbgp/drained"},
 		Log:     config.Log{Level: "info", Format: "text"},
 		Metrics: config.Metrics{Listen: netip.MustParseAddrPort("127.0.0.1:9474")},
 	}

@@ -25,8 +25,7 @@ func bgpOptions() []option {
 			Help: "What makes FRR announce: an address on bgp_nic, or a route to it in the VRF's table, which costs the " +
 				"kernel less where there are thousands. A change withdraws nothing."},
 		{Group: "bgp", Name: "frr_mode", Default: string(config.ModeAssist), Values: modes,
-			kind:  choice(func(s *config.Settings) *config.FRRMode { return &at(s).Mode }, modes...),
-			Built: []string{string(config.ModeAssist)},
+			kind: choice(func(s *config.Settings) *config.FRRMode { return &at(s).Mode }, modes...),
 			Help: "Whose FRR's configuration is. assist: the operator's; the announcements are added to it, and the " +
 				"neighbours named here are ignored. managed: the agent's, all of it. observe: the operator's; nothing is " +
 				"written, and what differs from what the agent would write is shown."},
