@@ -58,6 +58,7 @@ func cases() []test {
 		{name: "drain", play: drain},
 		{name: "drain within the AS", play: drainInternal},
 		{name: "a hundred addresses", play: hundred},
+		evpn(),
 	}
 }
 

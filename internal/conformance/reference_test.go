@@ -111,6 +111,10 @@ func referenceConfig(n model.Node) map[string]string {
 	zebra.line("route-map source4 permit 10\n set src %s\nexit\nip protocol bgp route-map source4", loopback4)
 	zebra.line("route-map source6 permit 10\n set src %s\nexit\nipv6 protocol bgp route-map source6", loopback6)
 
+	for _, v := range n.BGP.VRFs {
+		zebra.line("vrf %s\n vni %d\nexit-vrf", v.Name, v.VNI)
+	}
+
 	bgpd.line("ip prefix-list default4 permit 0.0.0.0/0\nipv6 prefix-list default6 permit ::/0")
 	bgpd.line("ip prefix-list any4 permit 0.0.0.0/0 le 32\nipv6 prefix-list any6 permit ::/0 le 128")
 	bgpd.line("bgp as-path access-list own permit ^$")
@@ -194,7 +198,24 @@ func (p *printer) instance(n model.Node) {
 		}
 		p.line(" exit-address-family")
 	}
+	if len(n.BGP.VRFs) > 0 {
+		p.line(" address-family l2vpn evpn\n  advertise-all-vni")
+		for _, peer := range n.BGP.Peers {
+			p.line("  neighbor %s activate", neighbor(peer))
+		}
+		p.line(" exit-address-family")
+	}
 	p.line("exit")
+	for _, v := range n.BGP.VRFs {
+		p.tenant(n, v)
+	}
+}
+
+func (p *printer) tenant(n model.Node, v model.BGPVRF) {
+	p.line("router bgp %d vrf %s\n bgp router-id %s", n.BGP.AS, v.Name, n.BGP.RouterID)
+	p.line(" address-family ipv4 unicast\n  redistribute connected\n exit-address-family")
+	p.line(" address-family l2vpn evpn\n  rd %s\n  route-target import %s\n  route-target export %s", v.RD, v.Import[0], v.Export[0])
+	p.line("  advertise ipv4 unicast\n exit-address-family\nexit")
 }
 
 func neighbor(peer model.Peer) string {
