@@ -11,9 +11,13 @@ import (
 )
 
 // A host's prefix is told by an address on the device, or by a route to it (model.Announcement.AsRoute). Where the
-// configuration has changed from one to the other, each key is borne anew before it is left by the old bearer, so that
-// it is announced all the time: of two, the BGP daemon takes the address. Such a step is the last to be made
+// configuration has changed from one to the other, each key changes its bearer by itself, in one step, the last to be made
 // (plan.Step.Last): the daemon must have been told to redistribute what bears the key now.
+//
+// To an address the way is add, then delete: of two, the daemon takes the address, and the key is announced all the time.
+// To a route it is delete, then add: zebra (seen in 10.3, not in 8.4) lets a kernel's route pass unseen while it has an
+// address with that prefix, and nobody tells it again. The key is withdrawn for the time between two messages; killed
+// there, the route is missing, and the next round creates it as any other.
 
 // anchor is an address that no daemon announces, for it is link-local. With its last IPv4 address a device loses its
 // IPv4 routes, in silence; and a zebra that knows that takes them for gone, whoever puts them back. So the device gets
@@ -76,13 +80,15 @@ func (a *Announcements) toRoutes(s *steps, have told, routes map[routeKey]model.
 			continue
 		}
 		leave := func(context.Context) error { return withdraw(addr) }
+		take := a.write(w, a.k.RouteAdd)
 		delete(have.addresses, w.Key())
-		if _, both := have.routes[id]; both {
-			a.surplus(s, w, a.addressText(addr.Prefix), leave)
+		if unseen, both := have.routes[id]; both {
+			a.surplus(s, w, a.addressText(addr.Prefix), inOrder(
+				func(context.Context) error { return a.k.RouteDel(unseen) }, leave, take))
 			continue
 		}
 		delete(routes, id)
-		a.move(s, w, a.routeText(w.Prefix, netip.Addr{}), a.write(w, a.k.RouteAdd), leave)
+		a.move(s, w, a.routeText(w.Prefix, netip.Addr{}), inOrder(leave, take))
 	}
 }
 
@@ -103,20 +109,26 @@ func (a *Announcements) toAddresses(s *steps, have told, addresses map[string]mo
 			continue
 		}
 		delete(addresses, key)
-		a.move(s, w, a.addressText(w.Prefix), addAddress(a.k, device, w.Prefix, a.vrf.Device), leave)
+		a.move(s, w, a.addressText(w.Prefix), inOrder(addAddress(a.k, device, w.Prefix, a.vrf.Device), leave))
+	}
+}
+
+// inOrder does one deed after the other, as long as they succeed.
+func inOrder(deeds ...func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for _, do := range deeds {
+			if err := do(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 
 // move plans to have a key told by the bearer that is wanted, in place of the one it has.
-func (a *Announcements) move(s *steps, w model.Announcement, object string, take, leave func(context.Context) error) {
+func (a *Announcements) move(s *steps, w model.Announcement, object string, do func(context.Context) error) {
 	s.last = append(s.last, plan.Step{Verb: plan.Update, Object: object, Last: true, Serves: []string{w.Key()},
-		Why: strings.Join(w.Whys, "; ") + "; announced otherwise until now",
-		Do: func(ctx context.Context) error {
-			if err := take(ctx); err != nil {
-				return err
-			}
-			return leave(ctx)
-		}})
+		Why: strings.Join(w.Whys, "; ") + "; announced otherwise until now", Do: do})
 }
 
 // surplus plans to take the second bearer from a key: nothing is withdrawn by that.
