@@ -5,6 +5,8 @@ package file
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -75,7 +77,7 @@ func (l *loader) files(source Source) []string {
 }
 
 func (l *loader) file(path string, pipe bool) {
-	text, err := readFile(path, pipe)
+	text, err := ReadFile(path, pipe, maxBytes)
 	if err != nil {
 		l.problems = append(l.problems, Problem{File: path, Text: "cannot be read: " + cause(err)})
 		return
@@ -83,9 +85,12 @@ func (l *loader) file(path string, pipe bool) {
 	l.text(path, string(text))
 }
 
-// readFile reads a regular file, or a pipe where that is asked for. Any other pipe would keep us waiting for somebody to
-// write to it, and a device for ever.
-func readFile(path string, pipe bool) ([]byte, error) {
+// maxBytes is far more than any configuration has: what is longer was named by mistake.
+const maxBytes = 16 << 20
+
+// ReadFile reads a regular file of at most limit bytes, or a pipe where that is asked for. Any other pipe would keep us
+// waiting for somebody to write to it, and a device for ever. Whoever takes a file's name from a user reads it so.
+func ReadFile(path string, pipe bool, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
@@ -97,7 +102,16 @@ func readFile(path string, pipe bool) ([]byte, error) {
 	default:
 		return nil, errors.New("it is not a regular file")
 	}
-	return os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = fmt.Errorf("it is longer than %d MB", limit>>20)
+	}
+	return text, err
 }
 
 // isHanded tells whether a path names a file that this process has open already.
