@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -147,11 +148,11 @@ func upNative(ctx context.Context, o labUpOptions, out io.Writer) error {
 			return err
 		}
 	}
-	if _, err := lab.OpenFabric(); err == nil {
-		_, err := fmt.Fprintln(out, "the lab is up already")
+	err := lab.NativeUp(ctx, lab.NativeOptions{Demo: o.demo, Agent: o.agent, AgentConfig: o.settings}, out)
+	if errors.Is(err, lab.ErrUp) {
+		_, err := fmt.Fprintln(out, "the lab is up already: `ovnbgp lab status` shows it")
 		return err
 	}
-	err := lab.NativeUp(ctx, lab.NativeOptions{Demo: o.demo, Agent: o.agent, AgentConfig: o.settings}, out)
 	if err != nil || !o.demo || !o.agent {
 		return err
 	}
@@ -179,7 +180,19 @@ func upGuest(ctx context.Context, o labUpOptions, out io.Writer) error {
 	}
 	argv := []string{g.Program(), "lab", "up", "--native", fmt.Sprintf("--demo=%t", o.demo), fmt.Sprintf("--agent=%t", o.agent),
 		"--agent-settings", o.settings}
-	return reported(g.Run(ctx, argv, nil, out, os.Stderr))
+	return startEnded(g.Run(ctx, argv, nil, out, os.Stderr))
+}
+
+// startEnded is reported for the lab's start in a guest, which is not the user's own command: what ended it is told.
+func startEnded(code int, err error) error {
+	if err != nil || code <= 128 {
+		return reported(code, err)
+	}
+	hint := ""
+	if code == 128+int(syscall.SIGKILL) {
+		hint = " (out of memory? --memory gives the guest more)"
+	}
+	return fmt.Errorf("the lab's start in the guest was ended by signal %d%s: `ovnbgp lab up` starts it anew", code-128, hint)
 }
 
 // recipe is that of the image asked for.
