@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"strings"
-	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -84,150 +82,6 @@ func (o labOptions) chooseNative(out io.Writer) (bool, error) {
 	}
 	fmt.Fprintln(out, "this kernel has all that the lab needs: it runs natively")
 	return true, nil
-}
-
-// labUpOptions are the flags of lab up.
-type labUpOptions struct {
-	*labOptions
-	bare, fresh, demo, agent bool
-	settings                 string
-	mirror, memory, files    string
-	with                     []string
-}
-
-func newLabUpCommand(shared *labOptions) *cobra.Command {
-	o := labUpOptions{labOptions: shared}
-	cmd := &cobra.Command{
-		Use:   "up",
-		Short: "Start the lab; one that runs stays as it is",
-		Long: `Start the lab. The steps and their seconds are shown. A lab that runs already stays as it is.
-
-In User-Mode Linux: the image is built when there is none of this recipe (its Debian archive is the one that
-this host's apt uses, unless --mirror names another), a guest is booted from it, and in the guest
-` + "`ovnbgp lab up --native`" + ` is run. DIR of --files is seen there as /lab/files, live; replace files in it by
-rename only.
-
-With --with old-agent the Python ovn-bgp-agent of the same Debian suite is there too, in an image of its own
-(100 MB more), to be tried in place of ours: "ovnbgp lab shell compute1", then
-"ovn-bgp-agent --config-file /etc/ovn-bgp-agent/bgp-agent.conf". On this kernel it must be installed.
-
-Exit codes: 0 the lab is up, 1 error.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runLabUp(cmd.Context(), o, cmd.OutOrStdout()) },
-	}
-	f := cmd.Flags()
-	f.BoolVar(&o.bare, "bare", false, "only boot the guest, without a fabric (User-Mode Linux)")
-	f.BoolVar(&o.fresh, "fresh", false, "end a lab that runs, then start")
-	f.BoolVar(&o.demo, "demo", true, "make the demonstration cloud")
-	f.BoolVar(&o.agent, "agent", true, "start ovnbgp agent on each chassis")
-	f.StringVar(&o.settings, "agent-settings", "", "text to be added to the agents' configuration file")
-	f.StringSliceVar(&o.with, "with", nil, "what the image is to have besides: old-agent")
-	f.StringVar(&o.mirror, "mirror", os.Getenv("MIRROR"), "URL of a Debian archive for the image (environment: MIRROR)")
-	f.StringVar(&o.memory, "memory", "3G", "memory of the guest")
-	f.StringVar(&o.files, "files", "", "directory to be seen in the guest as /lab/files")
-	return cmd
-}
-
-func runLabUp(ctx context.Context, o labUpOptions, out io.Writer) error {
-	native, err := o.chooseNative(out)
-	if err != nil {
-		return err
-	}
-	if native {
-		return upNative(ctx, o, out)
-	}
-	if os.Geteuid() != 0 {
-		return errors.New("the lab needs root: it makes an image and mounts it (try sudo)")
-	}
-	return upGuest(ctx, o, out)
-}
-
-func upNative(ctx context.Context, o labUpOptions, out io.Writer) error {
-	if o.fresh {
-		if err := lab.NativeDown(ctx, out); err != nil {
-			return err
-		}
-	}
-	err := lab.NativeUp(ctx, lab.NativeOptions{Demo: o.demo, Agent: o.agent, AgentConfig: o.settings}, out)
-	if errors.Is(err, lab.ErrUp) {
-		_, err := fmt.Fprintln(out, "the lab is up already: `ovnbgp lab status` shows it")
-		return err
-	}
-	if err != nil || !o.demo || !o.agent {
-		return err
-	}
-	const patience = 2 * time.Minute
-	return lab.NativeSummary(ctx, patience, out)
-}
-
-func upGuest(ctx context.Context, o labUpOptions, out io.Writer) error {
-	g := o.guest()
-	if o.fresh {
-		if err := g.Down(ctx); err != nil {
-			return err
-		}
-	}
-	if g.Running() {
-		fmt.Fprintf(out, "guest %q runs already\n", g.Name)
-		if !g.RunsThis() {
-			fmt.Fprintln(out, "it runs another build of ovnbgp: --fresh starts it anew with this one")
-		}
-	} else if err := bootGuest(ctx, o, out); err != nil {
-		return err
-	}
-	if o.bare {
-		return nil
-	}
-	argv := []string{g.Program(), "lab", "up", "--native", fmt.Sprintf("--demo=%t", o.demo), fmt.Sprintf("--agent=%t", o.agent),
-		"--agent-settings", o.settings}
-	return startEnded(g.Run(ctx, argv, nil, out, os.Stderr))
-}
-
-// startEnded is reported for the lab's start in a guest, which is not the user's own command: what ended it is told.
-func startEnded(code int, err error) error {
-	if err != nil || code <= 128 {
-		return reported(code, err)
-	}
-	hint := ""
-	if code == 128+int(syscall.SIGKILL) {
-		hint = " (out of memory? --memory gives the guest more)"
-	}
-	return fmt.Errorf("the lab's start in the guest was ended by signal %d%s: `ovnbgp lab up` starts it anew", code-128, hint)
-}
-
-// recipe is that of the image asked for.
-func (o labUpOptions) recipe() (lab.Recipe, error) {
-	r := lab.DefaultRecipe()
-	for _, what := range o.with {
-		if what != "old-agent" {
-			return r, fmt.Errorf("--with %s: it can only be old-agent", what)
-		}
-		r = lab.WithOldAgent(r)
-	}
-	return r, nil
-}
-
-func bootGuest(ctx context.Context, o labUpOptions, out io.Writer) error {
-	start := time.Now()
-	recipe, err := o.recipe()
-	if err != nil {
-		return err
-	}
-	image, err := lab.EnsureImage(ctx, lab.ImageOptions{Recipe: recipe, Mirror: o.mirror}, out)
-	if err != nil {
-		return err
-	}
-	how := "cached"
-	if image.Built {
-		how = "built"
-	}
-	fmt.Fprintf(out, "%-36s %5.1f s  %s: %s\n", "image", time.Since(start).Seconds(), how, image.Manifest)
-	start = time.Now()
-	if err := o.guest().Boot(ctx, lab.GuestOptions{Image: image, Memory: o.memory, Files: o.files}); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(out, "%-36s %5.1f s\n", "guest", time.Since(start).Seconds())
-	return err
 }
 
 // reported turns a command's exit code into ours.

@@ -64,8 +64,8 @@ type GuestStatus struct {
 func (g Guest) dir() string             { return filepath.Join(guestBase, g.Name) }
 func (g Guest) path(file string) string { return filepath.Join(g.dir(), file) }
 
-// check refuses names that are no file names.
-func (g Guest) check() error {
+// Check refuses names that are no file names.
+func (g Guest) Check() error {
 	if !regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,30}$`).MatchString(g.Name) {
 		return fmt.Errorf("lab name %q: use small letters, digits and -, at most 31", g.Name)
 	}
@@ -98,7 +98,7 @@ func (g Guest) Running() bool {
 
 // lock keeps two commands from changing one guest at once.
 func (g Guest) lock(ctx context.Context) (*os.File, error) {
-	if err := g.check(); err != nil {
+	if err := g.Check(); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(guestBase, 0o755); err != nil {
@@ -120,14 +120,17 @@ func (g Guest) Boot(ctx context.Context, o GuestOptions) error {
 	if err := g.clear(ctx); err != nil {
 		return err
 	}
+	dirs := []string{g.dir()}
+	if o.Files == "" { // one that was named is not made: it would be the wrong one
+		dirs = append(dirs, g.path("files"))
+	}
 	if err := o.complete(g); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(o.Files, 0o755); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(g.dir(), 0o755); err != nil {
-		return err
+	for _, dir := range dirs {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
 	}
 	err = g.startBroker(ctx, o.Binary, ServeOptions{Name: g.Name, Image: o.Image.Dir, Memory: o.Memory, Files: o.Files})
 	if err == nil && !g.Running() {
@@ -211,7 +214,7 @@ func (g Guest) Attach(ctx context.Context, argv []string) (int, error) {
 
 // connect reaches the broker, or says what became of the guest.
 func (g Guest) connect(ctx context.Context) (net.Conn, error) {
-	if err := g.check(); err != nil {
+	if err := g.Check(); err != nil {
 		return nil, err
 	}
 	var d net.Dialer
