@@ -137,11 +137,7 @@ func (f *Fabric) steps(o NativeOptions) []step {
 	}
 	// Agents that start at the same moment keep one CPU busy for seconds: last, so that nothing waits for them here.
 	if o.Agent {
-		more := o.AgentConfig
-		if o.Demo {
-			more = DemoSettings + more
-		}
-		steps = append(steps, step{"agents", func(ctx context.Context) error { return f.startAgents(ctx, more) }})
+		steps = append(steps, step{"agents", func(context.Context) error { return f.startAgents(f.agentSettings(o)) }})
 	}
 	return steps
 }

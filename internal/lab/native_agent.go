@@ -23,24 +23,28 @@ const (
 )
 
 // agentSettings is the configuration an operator of this fabric would write.
-func (f *Fabric) agentSettings(more string) string {
+func (f *Fabric) agentSettings(o NativeOptions) string {
+	demo := ""
+	if o.Demo {
+		demo = DemoSettings
+	}
 	return fmt.Sprintf(`[DEFAULT]
 debug = False
 driver = nb_ovn_bgp_driver
 exposing_method = underlay
 bgp_AS = %d
 ovsdb_connection = unix:/run/openvswitch/db.sock
-
+%s
 [ovn]
 ovn_nb_connection = %s
 ovn_sb_connection = %s
-%s`, nodeAS, f.Topology.Remote(f.Topology.NBPort), f.Topology.Remote(f.Topology.SBPort), more)
+%s`, nodeAS, demo, f.Topology.Remote(f.Topology.NBPort), f.Topology.Remote(f.Topology.SBPort), o.AgentConfig)
 }
 
 // startAgents starts an agent on every chassis.
-func (f *Fabric) startAgents(_ context.Context, more string) error {
+func (f *Fabric) startAgents(settings string) error {
 	return each(f.Chassis(), func(n Node) error {
-		if err := n.WriteFile(AgentConfig, f.agentSettings(more), 0o644); err != nil {
+		if err := n.WriteFile(AgentConfig, settings, 0o644); err != nil {
 			return err
 		}
 		return n.StartAgent()
