@@ -26,7 +26,7 @@ Where an announcement or FRR's leak cannot be withdrawn, say because FRR does no
 nothing is announced that does not forward; --force goes on. It may be repeated.
 
 Exit codes: 0 nothing is left (with --dry-run: nothing would be removed), 1 error, 2 with --dry-run: something would be.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := requireRoot(os.Geteuid()); err != nil && !how.DryRun {
 				return err

@@ -37,6 +37,7 @@ func (f sourceFlag) Set(path string) error {
 func (o *configOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().Var(sourceFlag{&o.sources, false}, "config-file", "configuration file; may be repeated, later ones win (default: the directory /etc/ovn-bgp-agent)")
 	cmd.Flags().Var(sourceFlag{&o.sources, true}, "config-dir", "directory of *.conf files, read in order of their names")
+	_ = cmd.MarkFlagDirname("config-dir") // a flag that was just made cannot be unknown
 }
 
 // sourcesOrDefault returns what the flags name, else the old agent's directory.
@@ -65,7 +66,7 @@ nobody knows are warned about, and what is not built yet is named. Keys and cert
 are opened. The files that were read are named. A file may be /dev/stdin, or what the shell makes of <(command).
 
 Exit codes: 0 the agent would start, 1 it would not, or could not connect.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sources := slices.Clone(o.sourcesOrDefault())
 			for i := range sources {
@@ -97,7 +98,7 @@ func newConfigReferenceCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "reference",
 		Short: "Print every option with its default and meaning",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := io.WriteString(cmd.OutOrStdout(), file.Reference())
 			return err

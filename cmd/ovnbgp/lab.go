@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -102,14 +103,14 @@ func newLabDownCommand(o *labOptions) *cobra.Command {
 	return &cobra.Command{
 		Use:   "down",
 		Short: "End the lab and remove what it made; the image stays",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, out := cmd.Context(), cmd.OutOrStdout()
 			if o.onThisKernel() {
 				return lab.NativeDown(ctx, out)
 			}
 			if !o.guest().Exists() {
-				_, err := fmt.Fprintln(out, "no lab is up")
+				_, err := fmt.Fprintln(out, o.guest().NotUp())
 				return err
 			}
 			if err := o.guest().Down(ctx); err != nil {
@@ -125,7 +126,13 @@ func newLabShellCommand(o *labOptions) *cobra.Command {
 	return &cobra.Command{
 		Use:   "shell [NODE]",
 		Short: "A shell in a node, or in the guest that has the nodes",
-		Args:  cobra.MaximumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fmt.Errorf("lab shell takes one node, or none, not %d: %s compute1", len(args), cmd.CommandPath())
+			}
+			return nil
+		},
+		ValidArgsFunction: completeNode,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			node := labHost
 			if len(args) > 0 {
@@ -145,7 +152,13 @@ itself, outside of any node.
 
 Exit codes: the command's own; 128 and a signal's number when that ended it; 126 or 127 when it could not
 be started; 1 when there is no lab.`,
-		Args: cobra.MinimumNArgs(2),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return fmt.Errorf("lab run takes a node and a command: %s compute1 -- ovnbgp status", cmd.CommandPath())
+			}
+			return nil
+		},
+		ValidArgsFunction: completeNode,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			argv := args[1:]
 			if argv[0] == "--" && len(argv) > 1 {
@@ -156,6 +169,19 @@ be started; 1 when there is no lab.`,
 	}
 	cmd.Flags().SetInterspersed(false)
 	return cmd
+}
+
+// completeNode completes a node's name, the first argument; all labs have the same nodes.
+func completeNode(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	nodes := []string{labHost}
+	for _, n := range lab.DefaultTopology().Nodes {
+		nodes = append(nodes, n.Name)
+	}
+	others := func(name string) bool { return !strings.HasPrefix(name, begun) }
+	return slices.DeleteFunc(nodes, others), cobra.ShellCompDirectiveNoFileComp
 }
 
 func runInLab(ctx context.Context, o labOptions, node string, argv []string) (int, error) {
@@ -177,7 +203,7 @@ func newLabStatusCommand(o *labOptions) *cobra.Command {
 		Long: `Show the lab: versions, nodes, agents.
 
 Exit codes: 0 it is up, 1 error, or there is no lab.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, out := cmd.Context(), cmd.OutOrStdout()
 			if o.onThisKernel() {
@@ -254,7 +280,7 @@ func newLabServeCommand(shared *labOptions) *cobra.Command {
 		Use:    "serve",
 		Short:  "Boot a guest and serve jobs in it (started by lab up)",
 		Hidden: true,
-		Args:   cobra.NoArgs,
+		Args:   noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Name = shared.name
 			return lab.RunServe(cmd.Context(), o, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))

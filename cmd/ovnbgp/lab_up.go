@@ -44,7 +44,7 @@ With --with old-agent the Python ovn-bgp-agent of the same Debian suite is there
 "ovn-bgp-agent --config-file /etc/ovn-bgp-agent/bgp-agent.conf". On this kernel it must be installed.
 
 Exit codes: 0 the lab is up, 1 error.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.given = cmd.Flags().Changed
 			return runLabUp(cmd.Context(), o, cmd.OutOrStdout())
@@ -60,6 +60,9 @@ Exit codes: 0 the lab is up, 1 error.`,
 	f.StringVar(&o.mirror, "mirror", os.Getenv("MIRROR"), "URL of a Debian archive for the image (environment: MIRROR)")
 	f.StringVar(&o.memory, "memory", "3G", "memory of the guest")
 	f.StringVar(&o.files, "files", "", "directory to be seen in the guest as /lab/files")
+	// Flags that were just made cannot be unknown.
+	_ = cmd.MarkFlagDirname("files")
+	_ = cmd.RegisterFlagCompletionFunc("with", cobra.FixedCompletions([]string{"old-agent"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

@@ -30,7 +30,7 @@ With --from the decisions are made from a snapshot (see ` + "`ovnbgp snapshot`" 
 compared with this node.
 
 Exit codes: 0 nothing to do, 1 error, 2 steps pending.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			preview, err := planOf(cmd, ask, conf, from)
 			if err != nil {

@@ -90,6 +90,9 @@ func (g Guest) state() (guestState, error) {
 	return s, nil
 }
 
+// NotUp is the ErrNotUp of a guest of which nothing is there.
+func (g Guest) NotUp() error { return fmt.Errorf("%w under the name %q", ErrNotUp, g.Name) }
+
 // Running reports whether the guest runs.
 func (g Guest) Running() bool {
 	s, err := g.state()
@@ -225,7 +228,7 @@ func (g Guest) connect(ctx context.Context) (net.Conn, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case !g.Exists():
-		return nil, fmt.Errorf("lab %q is not running: `ovnbgp lab up` starts it", g.Name)
+		return nil, fmt.Errorf("%w: `ovnbgp lab up` starts it", g.NotUp())
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("lab %q: %w (are you root?)", g.Name, err)
 	}
@@ -249,7 +252,7 @@ func (Guest) Program() string { return guestBinary }
 func (g Guest) Status() (GuestStatus, error) {
 	s, err := g.state()
 	if errors.Is(err, fs.ErrNotExist) {
-		return GuestStatus{}, fmt.Errorf("%w under the name %q", ErrNotUp, g.Name)
+		return GuestStatus{}, g.NotUp()
 	}
 	if err != nil {
 		return GuestStatus{}, err
