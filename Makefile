@@ -9,13 +9,13 @@ GUESTTESTS := internal/client/netlink internal/apply/kernel internal/agent inter
 # Version of the binary: the tag, else the commit.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-# The lab's options: SPEAKER is not there yet; MIRROR names a Debian mirror where the host's own has no newer suites.
-LABFLAGS := $(if $(MIRROR),--mirror $(MIRROR))
+# The lab's options: SPEAKER=embedded runs nodes without FRR; MIRROR names a Debian mirror where the host's own has no newer suites.
+LABFLAGS := $(if $(MIRROR),--mirror $(MIRROR)) $(if $(SPEAKER),--speaker $(SPEAKER) --fresh)
 
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := all
-.PHONY: all help build vet lint unit test measure side-by-side race generate lab lab-down labtest deps man clean
+.PHONY: all help build vet lint unit test measure failover side-by-side race generate lab lab-down labtest deps man clean
 
 all: build vet lint unit ## build, vet, lint, unit tests
 
@@ -43,6 +43,9 @@ measure: build labtest ## the agent's latencies, CPU and memory in the lab (abou
 	$(BIN)/ovnbgp lab run --name measure host -- env -C /lab/files/e2e OVNBGP_GUEST=1 \
 		./run -test.v -test.timeout=30m -test.run TestBenchmark -measure; \
 		code=$$?; $(BIN)/ovnbgp lab down --name measure; exit $$code
+
+failover: deps ## failures and recoveries of BGP sessions, beside what is promised (root; some minutes)
+	$(GO) test -count=1 -timeout 60m ./internal/conformance -run TestFailover -measure -v
 
 side-by-side: build labtest ## the Python agent and ours take a node over from one another (minutes: Python is slow there)
 	$(BIN)/ovnbgp lab up --name sides --fresh --with old-agent --files $(LABTEST)

@@ -34,7 +34,12 @@ var mayImport = map[string][]string{
 	"internal/apply/kernel":  {"internal/model", "internal/plan", "internal/client/netlink"},
 	"internal/apply/ovs": {"internal/model", "internal/plan", "internal/client/openflow",
 		"internal/client/ovsdb/..."},
-	"internal/apply/frr": {"internal/model", "internal/plan", "internal/client/vty"},
+	"internal/apply/frr":      {"internal/model", "internal/plan", "internal/client/vty", "internal/apply/frr/text"},
+	"internal/apply/frr/text": {"internal/model"},
+	"internal/client/speaker": {"internal/client/bfd"},
+	"internal/source/rib":     {"internal/model", "internal/client/speaker"},
+	"internal/apply/gobgp":    {"internal/model", "internal/plan", "internal/client/speaker", "internal/client/bfd"},
+
 	"internal/reconcile": {"internal/model", "internal/plan", "internal/status", "internal/metrics"},
 	"internal/api":       {"internal/model", "internal/plan", "internal/status", "internal/explain"},
 	"internal/agent": {"internal/model", "internal/ovn", "internal/plan", "internal/config", "internal/config/file",
@@ -45,7 +50,8 @@ var mayImport = map[string][]string{
 		"internal/explain", "internal/model", "internal/plan"},
 	"internal/fake/...": {"internal/model", "internal/plan", "internal/ovn", "internal/client/...",
 		"internal/source/ovn", "internal/fake/..."},
-	"cmd/ovnbgp": {"internal/agent", "internal/lab", "internal/api", "internal/config", "internal/config/file",
+	"internal/conformance": nil, // nothing but tests
+	"cmd/ovnbgp": {"internal/agent", "internal/apply/frr", "internal/lab", "internal/api", "internal/config", "internal/config/file",
 		"internal/ovn", "internal/status", "internal/explain", "internal/plan"},
 }
 

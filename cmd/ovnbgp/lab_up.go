@@ -24,6 +24,7 @@ type labUpOptions struct {
 	settings                 string
 	mirror, memory, files    string
 	with                     []string
+	speaker                  string                 // "frr" or "embedded"
 	given                    func(flag string) bool // on the command line
 }
 
@@ -55,6 +56,7 @@ Exit codes: 0 the lab is up, 1 error.`,
 	f.BoolVar(&o.fresh, "fresh", false, "end a lab that runs, then start")
 	f.BoolVar(&o.demo, "demo", true, "make the demonstration cloud")
 	f.BoolVar(&o.agent, "agent", true, "start ovnbgp agent on each chassis")
+	f.StringVar(&o.speaker, "speaker", "frr", "who speaks BGP on the nodes: frr, or embedded, without FRR on them")
 	f.StringVar(&o.settings, "agent-settings", "", "text to be added to the agents' configuration file")
 	f.StringSliceVar(&o.with, "with", nil, "what the image is to have besides: old-agent")
 	f.StringVar(&o.mirror, "mirror", os.Getenv("MIRROR"), "URL of a Debian archive for the image (environment: MIRROR)")
@@ -62,6 +64,7 @@ Exit codes: 0 the lab is up, 1 error.`,
 	f.StringVar(&o.files, "files", "", "directory to be seen in the guest as /lab/files")
 	// Flags that were just made cannot be unknown.
 	_ = cmd.MarkFlagDirname("files")
+	_ = cmd.RegisterFlagCompletionFunc("speaker", cobra.FixedCompletions([]string{"frr", "embedded"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("with", cobra.FixedCompletions([]string{"old-agent"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -90,10 +93,10 @@ func upNative(ctx context.Context, o labUpOptions, out io.Writer) error {
 			return err
 		}
 	}
-	err := lab.NativeUp(ctx, lab.NativeOptions{Demo: o.demo, Agent: o.agent, AgentConfig: o.settings}, out)
+	err := lab.NativeUp(ctx, lab.NativeOptions{Demo: o.demo, Agent: o.agent, AgentConfig: o.settings, Embedded: o.speaker == "embedded"}, out)
 	if errors.Is(err, lab.ErrUp) {
 		_, err := fmt.Fprintln(out, "the lab is up already: `ovnbgp lab status` shows it")
-		o.warnIgnored(out, "it stays as it is; --fresh starts it anew", "agent-settings", "demo", "agent")
+		o.warnIgnored(out, "it stays as it is; --fresh starts it anew", "agent-settings", "demo", "agent", "speaker")
 		return err
 	}
 	if err != nil || !o.demo || !o.agent {
@@ -126,6 +129,7 @@ func upGuest(ctx context.Context, o labUpOptions, out io.Writer) error {
 	argv := []string{g.Program(), "lab", "up", "--native"}
 	for _, f := range []struct{ flag, value string }{
 		{"demo", fmt.Sprint(o.demo)}, {"agent", fmt.Sprint(o.agent)}, {"agent-settings", o.settings},
+		{"speaker", o.speaker},
 	} {
 		if o.given(f.flag) {
 			argv = append(argv, "--"+f.flag+"="+f.value)
@@ -191,6 +195,9 @@ func (o labUpOptions) check() error {
 	}
 	if _, err := o.recipe(); err != nil {
 		return err
+	}
+	if o.speaker != "frr" && o.speaker != "embedded" {
+		return fmt.Errorf("--speaker %s: it can be frr or embedded", o.speaker)
 	}
 	bytes, err := parseMemory(o.memory)
 	if err != nil {

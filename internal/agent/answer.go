@@ -20,11 +20,15 @@ func (a *Agent) Status(context.Context) (status.Report, error) { return a.report
 
 func (a *Agent) report() status.Report {
 	report := a.loop.Status()
+	report.Speaker, report.Peers = a.node.speakerText(), a.node.sessions(context.Background())
 	report.Refused = a.reloads.refused()
 	// What cannot be read closes the gate, which the report tells.
 	report.DrainedSince, _ = host.DrainedSince(a.wired.Paths.DrainFile)
 	for _, d := range a.node.leak.Remarks() {
 		report.Remarks = append(slices.Clip(report.Remarks), status.Remark{Reason: d.Reason, Row: d.Row, Text: d.Text, Fix: d.Fix})
+	}
+	for _, f := range a.node.leak.Findings() {
+		report.Remarks = append(slices.Clip(report.Remarks), status.Remark{Reason: "frr", Row: "FRR " + f.Where, Text: f.Text, Fix: f.Fix})
 	}
 	if report.Refused != nil || !report.DrainedSince.IsZero() {
 		report.Judge()

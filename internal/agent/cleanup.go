@@ -64,7 +64,7 @@ func (n *node) cleanup(ctx context.Context, local ovn.Local, c config.Node, how 
 	}
 	where, _ := desired.Node(desired.Input{OVN: ovn.Snapshot{Local: local}, Host: h}, c)
 	done, err := untilNothingIsLeft(how, func(how CleanupOptions) ([]plan.Planned, error) {
-		return n.cleanupPass(ctx, where, how)
+		return n.cleanupPass(ctx, where, c, how)
 	})
 	if err != nil {
 		return done, err
@@ -108,10 +108,10 @@ type part struct {
 }
 
 // cleanupPass asks each subsystem in the order of a withdrawal: announcers before carriers.
-func (n *node) cleanupPass(ctx context.Context, where model.Node, how CleanupOptions) ([]plan.Planned, error) {
+func (n *node) cleanupPass(ctx context.Context, where model.Node, c config.Node, how CleanupOptions) ([]plan.Planned, error) {
 	done, withdrawing := runParts(ctx, how,
 		part{n.addresses.Name(), n.addresses.Cleanup},
-		part{n.leak.Name(), n.cleanupLeak})
+		n.speakerPart(c))
 	if withdrawing != nil && !how.Force {
 		return done, fmt.Errorf("%w\nwhat carries packets stays while not all could be withdrawn: mend this, or go on with --force",
 			withdrawing)

@@ -86,7 +86,11 @@ func (a *Agent) Drain(ctx context.Context) (api.DrainState, error) {
 	if !state.Drained {
 		return state, nil
 	}
-	state.Draining, err = a.node.leak.Draining(ctx)
+	if a.node.embedded() {
+		state.Draining, err = a.node.gobgp.Draining(ctx)
+	} else {
+		state.Draining, err = a.node.leak.Draining(ctx)
+	}
 	return state, err
 }
 

@@ -22,6 +22,12 @@ type hostSource interface {
 	Snapshot(context.Context) (model.Host, error)
 }
 
+// ribSource is what BGP peers told, where the speaker is in this process.
+type ribSource interface {
+	Snapshot(context.Context) (model.RIB, error)
+	Pokes() <-chan struct{}
+}
+
 // roundInput is all that one round decides by: the settings are taken once, with the rest, so that a reload in the
 // middle of a round cannot have half of it follow the old ones.
 type roundInput struct {
@@ -33,6 +39,7 @@ type roundInput struct {
 type inputSource struct {
 	ovn    ovnSource
 	host   hostSource
+	rib    ribSource // nil: FRR's business, and nothing of it is in the kernel by us
 	config atomic.Pointer[config.Node]
 	fixed  *desired.Input // from a file; nil: read
 	pokes  chan struct{}
@@ -69,8 +76,17 @@ func (s *inputSource) Snapshot(ctx context.Context) (roundInput, error) {
 			return roundInput{}, err
 		}
 	}
+	in.RIB.Known = true
+	if s.rib != nil {
+		if in.RIB, err = s.rib.Snapshot(ctx); err != nil {
+			return roundInput{}, err
+		}
+	}
 	return in, nil
 }
+
+// learn has the source read what BGP peers told, too. Call it before anybody reads.
+func (s *inputSource) learn(r ribSource) { s.rib = r }
 
 // readOVN reads what the settings look at. A snapshot without the labels that a policy selects by would have the
 // policy leave everything out, so nobody selects others between the two.
@@ -93,15 +109,19 @@ func (s *inputSource) Pokes() <-chan struct{} { return s.pokes }
 
 // forward passes OVN's pokes on until the context ends.
 func (s *inputSource) forward(ctx context.Context) {
+	var learned <-chan struct{}
+	if s.rib != nil {
+		learned = s.rib.Pokes()
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.ovn.Pokes():
-			s.poke()
 		case <-s.addresses.pokes():
-			s.poke()
+		case <-learned:
 		}
+		s.poke()
 	}
 }
 

@@ -30,7 +30,12 @@ func countObjects(n model.Node) []status.Count {
 	}
 	add(n.VRF.Device, "address", addresses)
 	add(n.VRF.Device, "route", len(n.Announcements)-addresses)
-	add("frr", "leak", 1)
+	if n.Leak.VRF != "" {
+		add("frr", "leak", 1)
+	} else {
+		add("gobgp", "path", len(n.Announcements)+len(n.BGP.Loopbacks))
+		add("gobgp", "peer", len(n.BGP.Peers))
+	}
 	return counts
 }
 

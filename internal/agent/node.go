@@ -11,10 +11,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ovnbgp/internal/apply/frr"
+	"ovnbgp/internal/apply/gobgp"
 	"ovnbgp/internal/apply/kernel"
 	"ovnbgp/internal/apply/ovs"
 	"ovnbgp/internal/client/netlink"
 	"ovnbgp/internal/client/ovsdb"
+	"ovnbgp/internal/client/speaker"
 	"ovnbgp/internal/config"
 	"ovnbgp/internal/desired"
 	"ovnbgp/internal/metrics"
@@ -22,6 +24,7 @@ import (
 	"ovnbgp/internal/reconcile"
 	"ovnbgp/internal/source/host"
 	sourceovn "ovnbgp/internal/source/ovn"
+	"ovnbgp/internal/source/rib"
 )
 
 // proxyPoll is how often proxy entries are read again: the kernel tells nobody about them. With the round that follows
@@ -44,11 +47,21 @@ type node struct {
 	addresses *kernel.Announcements
 	flows     *ovs.Applier
 	leak      *frr.Applier
+
+	speaks    config.Speaker // who speaks BGP
+	speaksWhy string
+
+	frrSockets string // the directory of FRR's sockets
+	speaker    *speaker.Speaker
+	gobgp      *gobgp.Applier
+	rib        *rib.Source
 }
 
 // connect makes the connections that do not wait for anybody; run makes the others.
 func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, error) {
 	n := &node{writes: writes{device: s.Node.NIC}}
+	n.speaks, n.speaksWhy = chooseSpeaker(s)
+	s.Node.BGP.Speaker, n.frrSockets = n.speaks, s.Paths.FRRSockets
 	var err error
 	n.conn, err = netlink.Open(ctx, netlink.Options{Protocols: []uint8{model.Protocol}, ProxyPoll: proxyPoll},
 		count(&n.writes.kernel))
@@ -61,6 +74,11 @@ func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, e
 	if n.ovn, err = n.connectOVN(s, log); err != nil {
 		return nil, errors.Join(err, n.teller.Close(), n.conn.Close())
 	}
+	if n.embedded() {
+		n.speaker = speaker.New(speaker.Options{Log: log})
+		n.gobgp = gobgp.New(n.speaker, s.Node.VRF)
+		n.rib = rib.New(n.speaker, patienceWithPeers(s.Node.BGP.Instance))
+	}
 	self := host.New(n.conn, s.Paths.RTTables)
 	self.DrainFile = s.Paths.DrainFile
 	n.source = newInputSource(n.ovn, self, s.Node)
@@ -70,7 +88,11 @@ func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, e
 	n.addresses = kernel.NewAnnouncements(&netlink.Conn{Mirror: n.conn.Mirror, Writer: n.teller}, underlay(s.Node))
 	n.flows = ovs.New(ovs.Sockets(s.Paths.OpenVSwitch, count(&n.writes.ovs)), ovs.DefaultTimers())
 	n.leak = frr.New(frr.Options{Sockets: s.Paths.FRRSockets, AS: s.Node.AS, VRF: s.Node.VRF,
-		Interval: s.FRRReconcileInterval, OnWrite: count(&n.writes.frr)})
+		Interval: s.FRRReconcileInterval, OnWrite: count(&n.writes.frr),
+		Mode: frr.Mode(s.Node.BGP.Mode), ConfDir: s.Paths.FRRFiles})
+	if n.embedded() {
+		n.source.learn(n.rib)
+	}
 	return n, nil
 }
 
@@ -112,14 +134,23 @@ func (n *node) run(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return n.ovn.Run(ctx) })
 	parts.Go(func() error { n.source.forward(ctx); return ctx.Err() })
-	parts.Go(func() error { return n.leak.Run(ctx) })
 	parts.Go(func() error { return n.source.addresses.health.Run(ctx) })
+	if n.embedded() {
+		parts.Go(func() error { return n.rib.Run(ctx) })
+		parts.Go(func() error { return n.gobgp.Run(ctx) })
+	} else {
+		parts.Go(func() error { return n.leak.Run(ctx) })
+	}
 	return parts.Wait()
 }
 
 func (n *node) close() error {
 	n.flows.Close()
-	return errors.Join(n.leak.Close(), n.teller.Close(), n.conn.Close())
+	var speaking error
+	if n.speaker != nil {
+		speaking = n.speaker.Close()
+	}
+	return errors.Join(speaking, n.leak.Close(), n.teller.Close(), n.conn.Close())
 }
 
 // newLoop makes the loop. Its timers and guard are those of the settings; what it decides by comes with each input.
@@ -131,7 +162,7 @@ func (n *node) newLoop(s config.Settings, version string, log *slog.Logger,
 		AtGate:         func(s model.Node) model.Node { return n.hostNow(n.drainNow(s)) },
 		Free:           n.isHostAddress,
 		Carriers:       []reconcile.Applier[model.Node]{n.carriers, n.flows},
-		Announcers:     []reconcile.Announcer[model.Node]{n.addresses, n.leak},
+		Announcers:     n.announcers(s.Node.BGP.Mode),
 		Explain:        own,
 		Evidence:       n.evidence,
 		Database:       func(in roundInput) (string, string) { return in.OVN.Local.KnownDatabase, in.OVN.Database },
@@ -148,6 +179,19 @@ func (n *node) newLoop(s config.Settings, version string, log *slog.Logger,
 		Log:     log,
 		Metrics: measures,
 	})
+}
+
+// announcers are those that tell the world. The device's addresses come first in most cases: FRR announces what it finds
+// there, and for the speaker built in they are the record of what is announced, which stays when the agent ends. An FRR
+// that is ours has to know the attributes of a prefix before it sees the address.
+func (n *node) announcers(mode config.FRRMode) []reconcile.Announcer[model.Node] {
+	if n.embedded() {
+		return []reconcile.Announcer[model.Node]{n.addresses, n.gobgp}
+	}
+	if mode == config.ModeManaged {
+		return []reconcile.Announcer[model.Node]{n.leak, n.addresses}
+	}
+	return []reconcile.Announcer[model.Node]{n.addresses, n.leak}
 }
 
 // acceptDatabase keeps the identity of the central database in the local switch, where a restarted agent finds it.

@@ -39,6 +39,7 @@ func (a *Agent) reload() {
 	log.Info("configuration read")
 	now := result.Settings.Node
 	now.BGP = keepSpeaking(a.wired.Node.BGP, now.BGP)
+	now.BGP.Speaker = a.node.speaks
 	a.node.ovn.ExposeTenants(now.ExposesTenants())
 	a.node.source.reconfigure(now)
 }

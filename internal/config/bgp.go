@@ -106,10 +106,6 @@ func (b BGP) EmbeddedLimits() []Limit {
 			limits = append(limits, Limit{Peer: p.Name, Option: "limit_prefixes", Text: "the embedded speaker does not count " +
 				"what it tells; leave it away, or set [bgp] speaker = frr"})
 		}
-		if p.BFD != "" && p.Multihop > 1 {
-			limits = append(limits, Limit{Peer: p.Name, Option: "bfd", Text: "the embedded speaker has no BFD with a neighbour " +
-				"that is several hops away (multihop); set bfd = none, or [bgp] speaker = frr"})
-		}
 	}
 	return limits
 }

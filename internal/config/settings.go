@@ -75,6 +75,7 @@ type Paths struct {
 	APISocket   string
 	LockFile    string
 	FRRSockets  string // directory of FRR's <daemon>.vty
+	FRRFiles    string // directory of frr.conf and daemons
 	OpenVSwitch string // directory of Open vSwitch's <bridge>.mgmt
 	RTTables    string
 	DrainFile   string // there while the node is drained

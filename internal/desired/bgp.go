@@ -31,7 +31,12 @@ func (v *view) speak(n *model.Node) {
 		n.BGP = c.Instance
 		n.BGP.GracefulRestart.PreserveForwarding = c.Instance.GracefulRestart.Enabled && !host.FreshBoot
 	}
+	if c.Speaker == config.SpeakerEmbedded {
+		n.Leak = model.Leak{} // there is no FRR to leak in
+	}
 	n.BGP.Drained = host.Drained
+	learned, unknown := Learned(v.in.RIB, n.BGP)
+	n.Routes, n.LearnedUnknown = append(n.Routes, learned...), unknown
 	alone := map[model.Kind]model.Attributes{} // of announcements of one kind, which nearly all are
 	for i := range n.Announcements {
 		a := &n.Announcements[i]

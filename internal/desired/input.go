@@ -9,7 +9,7 @@ import (
 
 // Input is everything the decisions depend on besides the configuration. Saved to a file it is a test case.
 type Input struct {
-	OVN     ovn.Snapshot    `json:"ovn"`
-	Host    model.Host      `json:"host"`
-	Learned []model.Learned `json:"learned,omitempty"`
+	OVN  ovn.Snapshot `json:"ovn"`
+	Host model.Host   `json:"host"`
+	RIB  model.RIB    `json:"rib,omitzero"`
 }

@@ -24,6 +24,8 @@ type NativeOptions struct {
 	Agent bool
 	// AgentConfig is appended to the configuration file that NativeUp writes for the agents.
 	AgentConfig string
+	// Embedded has the agents speak BGP themselves, with no FRR on the nodes.
+	Embedded bool
 	// Program is the ovnbgp that agents and virtual machines run; "" is the running program. It is kept with the fabric:
 	// whoever opens that, a test too, starts the same one.
 	Program string
@@ -94,6 +96,7 @@ func NativeUp(ctx context.Context, o NativeOptions, out io.Writer) error {
 	}
 	start := time.Now()
 	f := &Fabric{Topology: DefaultTopology(), program: o.Program, nodes: map[string]Node{}}
+	f.Topology.Embedded = o.Embedded
 	if err := f.build(ctx, out, f.steps(o), f.writeState); err != nil {
 		// Half a fabric is of no use to whoever comes next.
 		return errors.Join(err, NativeDown(context.WithoutCancel(ctx), io.Discard))
@@ -128,16 +131,22 @@ func (f *Fabric) steps(o NativeOptions) []step {
 		{"FRR", f.startSpeakers}, // first, so that sessions begin while the rest starts
 		{"OVN databases and northd", f.startCentral},
 		{"Open vSwitch and ovn-controller", f.startSwitches},
-		{"BGP sessions", f.WaitBGP},
 		{"chassis in the Southbound database", f.waitChassis},
 		{"stand-in for Neutron", f.startNeutron},
+	}
+	sessions := step{"BGP sessions", f.WaitBGP}
+	if !o.Embedded {
+		steps = append(steps, sessions)
 	}
 	if o.Demo {
 		steps = append(steps, step{"demonstration cloud", f.demo})
 	}
 	// Agents that start at the same moment keep one CPU busy for seconds: last, so that nothing waits for them here.
 	if o.Agent {
-		steps = append(steps, step{"agents", func(context.Context) error { return f.startAgents(f.agentSettings(o)) }})
+		steps = append(steps, step{"agents", func(context.Context) error { return f.startAgents(o) }})
+		if o.Embedded {
+			steps = append(steps, sessions)
+		}
 	}
 	return steps
 }

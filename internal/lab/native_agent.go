@@ -23,7 +23,7 @@ const (
 )
 
 // agentSettings is the configuration an operator of this fabric would write.
-func (f *Fabric) agentSettings(o NativeOptions) string {
+func (f *Fabric) agentSettings(n Node, o NativeOptions) string {
 	demo := ""
 	if o.Demo {
 		demo = DemoSettings
@@ -38,13 +38,36 @@ ovsdb_connection = unix:/run/openvswitch/db.sock
 [ovn]
 ovn_nb_connection = %s
 ovn_sb_connection = %s
-%s`, nodeAS, demo, f.Topology.Remote(f.Topology.NBPort), f.Topology.Remote(f.Topology.SBPort), o.AgentConfig)
+%s`, nodeAS, demo, f.Topology.Remote(f.Topology.NBPort), f.Topology.Remote(f.Topology.SBPort), f.speaking(n)+o.AgentConfig)
+}
+
+// speaking are the settings of a node whose agent speaks BGP itself, in the shape of the nodes' frr.conf.
+func (f *Fabric) speaking(n Node) string {
+	if !f.Topology.Embedded {
+		return ""
+	}
+	return fmt.Sprintf(`
+[bgp]
+speaker = embedded
+loopbacks = %s, %s
+connect_retry = 2
+bfd = lab
+
+[bgp_bfd:lab]
+multiplier = 10
+transmit = 1000
+receive = 1000
+
+[bgp_peer:leaf]
+interface = %s
+as = external
+`, n.Loopbacks[0].Addr(), n.Loopbacks[1].Addr(), uplink)
 }
 
 // startAgents starts an agent on every chassis.
-func (f *Fabric) startAgents(settings string) error {
+func (f *Fabric) startAgents(o NativeOptions) error {
 	return each(f.Chassis(), func(n Node) error {
-		if err := n.WriteFile(AgentConfig, settings, 0o644); err != nil {
+		if err := n.WriteFile(AgentConfig, f.agentSettings(n, o), 0o644); err != nil {
 			return err
 		}
 		return n.StartAgent()

@@ -37,6 +37,8 @@ func (n NodeSpec) Speaker() bool { return n.Chassis() || n.Role == RoleLeaf }
 // the leaf.
 type Topology struct {
 	Nodes []NodeSpec
+	// Embedded nodes run no FRR: their agents speak BGP themselves.
+	Embedded bool `json:",omitempty"`
 	// OutsideLeaf and OutsideHost are the two ends of the link beyond the leaf, IPv4 then IPv6.
 	OutsideLeaf, OutsideHost []netip.Prefix
 	NBPort, SBPort           int
@@ -110,7 +112,9 @@ func (t Topology) Node(name string) (NodeSpec, error) {
 func (t Topology) Chassis() []NodeSpec { return t.where(NodeSpec.Chassis) }
 
 // Speakers lists the nodes that run FRR.
-func (t Topology) Speakers() []NodeSpec { return t.where(NodeSpec.Speaker) }
+func (t Topology) Speakers() []NodeSpec {
+	return t.where(func(n NodeSpec) bool { return n.Speaker() && !(t.Embedded && n.Chassis()) })
+}
 
 func (t Topology) where(keep func(NodeSpec) bool) []NodeSpec {
 	var out []NodeSpec

@@ -19,6 +19,7 @@ type BGP struct {
 	Multipath       Multipath
 	Peers           []Peer       // sorted by name
 	Profiles        []BFDProfile // sorted by name, those in use
+	VRFs            []BGPVRF     // sorted by name
 	// Drained asks the peers to send traffic elsewhere: the community graceful-shutdown (RFC 8326), and to an internal
 	// peer local preference 0, on everything that is announced.
 	Drained bool
@@ -201,3 +202,15 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Reveal returns the secret itself, for the one place that hands it to the speaker.
 func (s Secret) Reveal() string { return string(s) }
+
+// BGPVRF is an instance of BGP in a VRF besides the underlay's: its prefixes go to the peers as EVPN type-5 routes
+// (RFC 9136), and those that come with one of its import targets go into it.
+type BGPVRF struct {
+	Name string
+	VNI  uint32
+	// RD is the route distinguisher, Import and Export are the route targets ("64999:10"), each sorted. Where there is
+	// none the speaker derives it from AS and VNI.
+	RD             string
+	Import, Export []string
+	Redistribute   []string // "connected", "kernel", sorted
+}

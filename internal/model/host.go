@@ -48,9 +48,22 @@ type RTTable struct {
 	Name string `json:"name"`
 }
 
-// Learned is a path that BGP peers announced to this node.
+// RIB is what BGP peers have told this node.
+type RIB struct {
+	// Known is set once that is all of it. Until then, after a start, what was learned before is still to be told again.
+	Known   bool      `json:"known,omitempty"`
+	Learned []Learned `json:"learned,omitempty"` // sorted by prefix
+}
+
+// Learned is a prefix that BGP peers announced to this node.
 type Learned struct {
-	VRF      string       `json:"vrf"`
-	Prefix   netip.Prefix `json:"prefix"`
-	NextHops []netip.Addr `json:"nextHops"`
+	Prefix netip.Prefix `json:"prefix"`
+	// Paths are the equally good ones, the best first, then sorted.
+	Paths []LearnedPath `json:"paths"`
+}
+
+// LearnedPath is one way to a learned prefix.
+type LearnedPath struct {
+	NextHop netip.Addr `json:"nextHop"` // with the device as its zone, where it is link-local
+	ASPath  string     `json:"asPath"`
 }

@@ -44,11 +44,13 @@ type Node struct {
 	Sysctls   []Sysctl
 	Rules     []Rule
 	Routes    []Route
-	Neighbors []Neighbor
-	Proxies   []Proxy
-	Flows     []Flow
-	Leak      Leak
-	BGP       BGP
+	// LearnedUnknown tells that the routes learned by BGP are not all known yet: those in the main table stay.
+	LearnedUnknown bool
+	Neighbors      []Neighbor
+	Proxies        []Proxy
+	Flows          []Flow
+	Leak           Leak
+	BGP            BGP
 
 	Announcements []Announcement
 }
@@ -134,9 +136,27 @@ type Route struct {
 	Prefix  netip.Prefix // masked; /0 is the default route
 	Device  string
 	Gateway netip.Addr // optional
-	Why     string
-	Serves  []string // nil: all keys; empty: none
+	// Of a route learned by BGP, which is in the main table: its next hops, sorted, in place of Device and Gateway, the
+	// address that packets get as their source, and the metric.
+	NextHops []NextHop
+	Source   netip.Addr // optional
+	Metric   uint32
+	Why      string
+	Serves   []string // nil: all keys; empty: none
 }
+
+// NextHop is one of a learned route's next hops.
+type NextHop struct {
+	Gateway netip.Addr // of either family
+	Device  string     // "": the one that the gateway is on
+}
+
+// MainTable is the kernel's main routing table, and LearnedMetric the metric of learned routes in it: FRR's, which lets
+// a management network's default route without a metric come first.
+const (
+	MainTable     = 254
+	LearnedMetric = 20
+)
 
 // Neighbor is a permanent neighbour entry.
 type Neighbor struct {

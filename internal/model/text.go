@@ -53,11 +53,31 @@ func (r Rule) String() string {
 
 // String returns "route 10.7.0.0/24 via 203.0.113.2 dev br-ex table 10".
 func (r Route) String() string {
+	if r.NextHops != nil {
+		return r.learned()
+	}
 	via := ""
 	if r.Gateway.IsValid() {
 		via = " via " + r.Gateway.String()
 	}
 	return fmt.Sprintf("route %s%s dev %s table %d", r.Prefix, via, r.Device, r.Table)
+}
+
+// learned returns "route 0.0.0.0/0 nexthop via fe80::1 dev eth1 src 10.0.0.1 table 254 metric 20".
+func (r Route) learned() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "route %s", r.Prefix)
+	for _, hop := range r.NextHops {
+		fmt.Fprintf(&b, " nexthop via %s", hop.Gateway)
+		if hop.Device != "" {
+			fmt.Fprintf(&b, " dev %s", hop.Device)
+		}
+	}
+	if r.Source.IsValid() {
+		fmt.Fprintf(&b, " src %s", r.Source)
+	}
+	fmt.Fprintf(&b, " table %d metric %d", r.Table, r.Metric)
+	return b.String()
 }
 
 // String returns "neighbour 203.0.113.9 lladdr fa:16:3e:00:00:09 dev br-ex".

@@ -32,8 +32,12 @@ type Report struct {
 	// Ready is set from then on, while the source is in sync and every subsystem can be read.
 	Ready bool `json:"ready"`
 
-	Source     Source      `json:"source"`
-	Subsystems []Subsystem `json:"subsystems,omitempty"`
+	Source Source `json:"source"`
+	// Speaker says who speaks BGP, and why it is that one.
+	Speaker string `json:"speaker,omitempty"`
+	// Peers are the speaker's neighbours, sorted by name.
+	Peers      []model.Session `json:"peers,omitempty"`
+	Subsystems []Subsystem     `json:"subsystems,omitempty"`
 
 	Wanted    int      `json:"wanted"`    // announcements that must be
 	Announced []string `json:"announced"` // keys the world is told now

@@ -102,10 +102,14 @@ func Write(w io.Writer, r Report) error {
 		if !r.DrainedSince.IsZero() {
 			fmt.Fprintf(t, "drained\tsince %s; `ovnbgp undrain` ends it\n", ago(r.Time, r.DrainedSince))
 		}
+		if r.Speaker != "" {
+			fmt.Fprintf(t, "BGP speaker\t%s\n", r.Speaker)
+		}
 		if !r.LastGood.IsZero() {
 			fmt.Fprintf(t, "last good round\t%s\n", ago(r.Time, r.LastGood))
 		}
 	})
+	writePeers(&out, r)
 	writeSubsystems(&out, r)
 	writeDecisions(&out, r)
 	writeRemarks(&out, r)

@@ -17,6 +17,7 @@
 package frr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ import (
 	"sync"
 	"time"
 
+	"ovnbgp/internal/apply/frr/text"
 	"ovnbgp/internal/client/vty"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/plan"
@@ -39,7 +41,16 @@ type Options struct {
 	// Interval is how often FRR is looked at by Run, at most every 5 seconds. 0: only when FRR comes back.
 	Interval time.Duration
 	OnWrite  func() // called for each line of configuration sent; may be nil
+
+	// Mode may be changed by SetMode.
+	Mode Mode
+	// ConfDir is the directory of frr.conf and daemons, which are written in mode Managed; "" for none.
+	ConfDir string
+	// Vtysh is the program that checks a configuration and takes raw lines; "" for the one in the path.
+	Vtysh string
 }
+
+func (o Options) vtysh() string { return cmp.Or(o.Vtysh, "vtysh") }
 
 // Applier keeps the leak. Its methods may be called from several goroutines.
 type Applier struct {
@@ -48,10 +59,15 @@ type Applier struct {
 	zebra   *vty.Client
 	pokes   chan struct{}
 
-	mu     sync.Mutex
-	wanted model.Node // of the last Plan: what Run looks at
-	fault  fault      // of the leak's effect
-	found  found
+	mu             sync.Mutex
+	clients        map[text.Daemon]*vty.Client
+	wanted         model.Node // of the last Plan: what Run looks at
+	fault          fault      // of the leak's effect
+	found          found
+	attempt        attempt // in mode Managed, that failed
+	checked        string  // the configuration that FRR found well written
+	findings       []Finding
+	daemonsChanged bool
 	// permanent names the operator's "bgp graceful-shutdown", "" when there was none at the last look.
 	permanent string
 }
@@ -62,6 +78,7 @@ func New(o Options) *Applier {
 		bgpd:  vty.New(filepath.Join(o.Sockets, "bgpd.vty")),
 		zebra: vty.New(filepath.Join(o.Sockets, "zebra.vty"))}
 	a.bgpd.OnWrite = o.OnWrite
+	a.clients = map[text.Daemon]*vty.Client{text.BGP: a.bgpd, text.Zebra: a.zebra}
 	return a
 }
 
@@ -69,7 +86,15 @@ func New(o Options) *Applier {
 func (a *Applier) Name() string { return "frr" }
 
 // Close closes the connections to FRR.
-func (a *Applier) Close() error { return errors.Join(a.bgpd.Close(), a.zebra.Close()) }
+func (a *Applier) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var errs []error
+	for _, c := range a.clients {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
 
 // Announced returns nothing: in this mode FRR announces the addresses it finds in the VRF, and those are told by the
 // applier that puts them there.
@@ -85,13 +110,20 @@ func (a *Applier) Plan(ctx context.Context, want model.Node) ([]plan.Step, error
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	a.remember(want)
+	switch a.options.Mode {
+	case Managed:
+		return a.planManaged(ctx, want)
+	case Observe:
+		return nil, a.observe(ctx, want)
+	case Assist:
+	}
 	if want.Leak.VRF == "" {
 		return nil, nil
 	}
 	if err := valid(want.Leak); err != nil {
 		return nil, err
 	}
-	if a.isFound(want) {
+	if a.isFound(aim(want)) {
 		return nil, nil
 	}
 	change := a.changes()
@@ -109,7 +141,7 @@ func (a *Applier) Plan(ctx context.Context, want model.Node) ([]plan.Step, error
 	}
 	if !a.judge(effect) {
 		if effect.good() && drain == nil {
-			a.keepFound(want, change)
+			a.keepFound(aim(want), change)
 		}
 		return drain, nil
 	}

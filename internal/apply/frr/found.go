@@ -12,20 +12,20 @@ import (
 // as a look is old anyway (maxInterval): bgpd answers slowly while it works, and most rounds are about addresses. It is
 // believed only while Run is connected to bgpd, so that the end of the daemon is noticed at once.
 type found struct {
-	aim     string // what was found in place, with effect; "" for nothing
+	what    string // of the wanted, as text, that was found in place, with effect; "" for none
 	at      time.Time
 	watched bool
 	forgot  uint64 // times that what was found was forgotten
 }
 
-// aim is what is looked at of a state.
+// aim is what is looked at of a state in mode Assist.
 func aim(want model.Node) string { return fmt.Sprint(want.Leak, want.BGP.Drained) }
 
-// isFound tells whether all of it was found in place a moment ago.
-func (a *Applier) isFound(want model.Node) bool {
+// isFound tells whether what is wanted was found in place a moment ago.
+func (a *Applier) isFound(what string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.found.watched && a.found.aim == aim(want) && time.Since(a.found.at) < a.lasting()
+	return a.found.watched && a.found.what == what && time.Since(a.found.at) < a.lasting()
 }
 
 // lasting is how long a look is believed. Where Run looks as well, and pokes when it sees something new, that is until
@@ -44,18 +44,18 @@ func (a *Applier) changes() uint64 {
 	return a.found.forgot
 }
 
-func (a *Applier) keepFound(want model.Node, changes uint64) {
+func (a *Applier) keepFound(what string, changes uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.found.forgot == changes {
-		a.found.aim, a.found.at = aim(want), time.Now()
+		a.found.what, a.found.at = what, time.Now()
 	}
 }
 
 func (a *Applier) forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.found.aim = ""
+	a.found.what = ""
 	a.found.forgot++
 }
 

@@ -2,10 +2,15 @@ package frr
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"io"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"ovnbgp/internal/apply/frr/text"
+	"ovnbgp/internal/model"
 )
 
 const (
@@ -97,6 +102,9 @@ func (a *Applier) look(ctx context.Context) (seen string, suspicious bool) {
 	a.mu.Lock()
 	want := a.wanted
 	a.mu.Unlock()
+	if a.options.Mode == Managed || a.options.Mode == Observe {
+		return a.lookAtAll(ctx, want)
+	}
 	if want.Leak.VRF == "" || valid(want.Leak) != nil {
 		return "", false
 	}
@@ -117,7 +125,7 @@ func (a *Applier) look(ctx context.Context) (seen string, suspicious bool) {
 	}
 	if effect.good() {
 		a.judge(effect)
-		a.keepFound(want, change)
+		a.keepFound(aim(want), change)
 		return seen, false
 	}
 	// Long enough is something new to see: the round it causes plans the mending.
@@ -131,4 +139,31 @@ func wait(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
+}
+
+// lookAtAll is look where all of FRR's configuration counts.
+func (a *Applier) lookAtAll(ctx context.Context, want model.Node) (seen string, suspicious bool) {
+	running, err := a.readAll(ctx)
+	if err != nil {
+		return "unread", false
+	}
+	hash := sha256.New()
+	_, _ = io.WriteString(hash, text.Format(running.Merged())) // a hash takes all
+	seen = fmt.Sprintf("%x", hash.Sum(nil))
+	if want.Leak.VRF == "" {
+		return seen, false
+	}
+	have, err := a.read(ctx, want.Leak.VRF)
+	if err != nil {
+		return "unread", false
+	}
+	effect, err := a.effect(ctx, want, have)
+	switch {
+	case err != nil:
+		return "unread", false
+	case effect.good():
+		a.judge(effect)
+		return seen, false
+	}
+	return fmt.Sprint(seen, effect, a.judge(effect)), true
 }

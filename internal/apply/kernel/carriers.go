@@ -63,7 +63,9 @@ func (c *Carriers) read(ctx context.Context, want model.Node) (*view, error) {
 		c.k.Watch(b.Table)
 	}
 	for _, r := range want.Routes {
-		c.k.Watch(r.Table)
+		if r.Table != model.MainTable { // of which only ours count, and those are seen by their protocol
+			c.k.Watch(r.Table)
+		}
 	}
 	if want.VRF.Table != 0 {
 		c.k.Watch(want.VRF.Table) // what is announced there decides when carriers may go
@@ -77,7 +79,7 @@ func (c *Carriers) read(ctx context.Context, want model.Node) (*view, error) {
 
 func (c *Carriers) plan(v *view, want model.Node) []plan.Step {
 	kinds := []func(*steps, *view, model.Node){
-		c.planLinks, c.planSysctls, c.planAddresses, c.planNeighbors, c.planProxies, c.planRoutes, c.planRules,
+		c.planLinks, c.planSysctls, c.planAddresses, c.planNeighbors, c.planProxies, c.planRoutes, c.planLearned, c.planRules,
 	}
 	var all steps
 	var deletes []plan.Step

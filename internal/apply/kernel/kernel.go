@@ -176,7 +176,9 @@ func (v *view) knownBy(bridge int) string {
 	return ""
 }
 
-func marksBridge(r netlink.Route) bool { return r.Dst.Bits() == 0 && !r.Gateway.IsValid() }
+func marksBridge(r netlink.Route) bool {
+	return r.Dst.Bits() == 0 && !r.Gateway.IsValid() && r.NextHops == "" && r.Table != model.MainTable
+}
 
 // name returns a link's name, for what hangs on one that has just gone "if7".
 func (v *view) name(index int) string {

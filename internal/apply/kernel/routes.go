@@ -16,6 +16,9 @@ func (v *view) ownedRoute(r netlink.Route) bool {
 	if r.Table == v.vrf.Table && r.LinkIndex == v.byName[v.vrf.Device].Index {
 		return false
 	}
+	if r.Table == model.MainTable {
+		return false // a learned one, or another's
+	}
 	return r.Protocol == model.Protocol || r.Protocol == netlink.ProtoBoot && v.tables[r.Table]
 }
 
@@ -50,7 +53,9 @@ func wantedRoute(w model.Route, link int) netlink.Route {
 func (c *Carriers) planRoutes(s *steps, v *view, want model.Node) {
 	wanted := make(map[routeKey]model.Route, len(want.Routes))
 	for _, w := range want.Routes {
-		wanted[keyOfRoute(wantedRoute(w, 0))] = w
+		if w.Table != model.MainTable {
+			wanted[keyOfRoute(wantedRoute(w, 0))] = w
+		}
 	}
 	have, foreign := make(map[routeKey]netlink.Route, len(want.Routes)), map[routeKey]netlink.Route{}
 	for _, r := range v.Routes {

@@ -113,6 +113,16 @@ func parseRoute(b []byte) (Route, bool) {
 			r.Dst = netip.PrefixFrom(getAddr(data), int(b[1]))
 		case unix.RTA_GATEWAY:
 			r.Gateway = getAddr(data)
+		case unix.RTA_VIA:
+			r.Gateway = getVia(data)
+		case unix.RTA_PREFSRC:
+			r.Source = getAddr(data)
+		case unix.RTA_MULTIPATH:
+			hops, ok := parseNextHops(data)
+			if !ok {
+				appendExtra(&extra, typ, data)
+			}
+			r.NextHops = MakeNextHops(hops)
 		case unix.RTA_OIF:
 			r.LinkIndex = int(getUint32(data))
 		case unix.RTA_PRIORITY:
@@ -128,6 +138,40 @@ func parseRoute(b []byte) (Route, bool) {
 	}
 	r.Extra = extra.String()
 	return r, r.Dst.IsValid()
+}
+
+// parseNextHops reads next hops, and tells whether there is nothing to them but gateway and link.
+func parseNextHops(b []byte) (hops []NextHop, plain bool) {
+	plain = true
+	for len(b) >= unix.SizeofRtNexthop {
+		n := int(getUint16(b))
+		if n < unix.SizeofRtNexthop || n > len(b) {
+			return hops, false
+		}
+		hop := NextHop{LinkIndex: int(int32(getUint32(b[4:])))}
+		plain = plain && b[3] == 0 // its weight, less one
+		for typ, data := range attrs(b[unix.SizeofRtNexthop:n]) {
+			switch typ {
+			case unix.RTA_GATEWAY:
+				hop.Gateway = getAddr(data)
+			case unix.RTA_VIA:
+				hop.Gateway = getVia(data)
+			default:
+				plain = false
+			}
+		}
+		hops = append(hops, hop)
+		b = b[min(align(n), len(b)):]
+	}
+	return hops, plain
+}
+
+// getVia reads a gateway of another family than the route's: the family, then the address.
+func getVia(b []byte) netip.Addr {
+	if len(b) < 2 {
+		return netip.Addr{}
+	}
+	return getAddr(b[2:])
 }
 
 // sizeofRuleHdr is that of struct fib_rule_hdr, which has the shape of rtmsg.

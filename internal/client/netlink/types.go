@@ -10,6 +10,8 @@ package netlink
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -96,17 +98,54 @@ type Addr struct {
 type Route struct {
 	Table     uint32
 	Dst       netip.Prefix // /0 for a default route, never invalid
-	Gateway   netip.Addr   // invalid for none
+	Gateway   netip.Addr   // invalid for none; an IPv4 route may have an IPv6 one
 	LinkIndex int          // 0 for none (a blackhole, a multipath route)
 	Protocol  uint8
 	Scope     uint8 // IPv4; always ScopeUniverse in IPv6
 	Type      uint8
 	Metric    uint32
 	TOS       uint8
-	OnLink    bool // the gateway is reached without a route to it
-	// Extra holds, undecoded, attributes this package has no field for (preferred source, several next hops,
-	// encapsulation). It is empty for all routes a Writer makes, and a route that has it is never written.
+	OnLink    bool       // the gateway is reached without a route to it
+	Source    netip.Addr // preferred source; invalid for none
+	NextHops  NextHops   // several, in place of Gateway and LinkIndex; "" for one
+	// Extra holds, undecoded, attributes this package has no field for (weights of next hops, encapsulation). It is empty for all routes a Writer makes, and a route that has it is never written.
 	Extra string
+}
+
+// NextHop is one of several next hops.
+type NextHop struct {
+	Gateway   netip.Addr
+	LinkIndex int // 0: the link that the gateway is on; the kernel tells which
+}
+
+// NextHops is a set of next hops in a form that can be compared. MakeNextHops makes it, List takes it apart.
+type NextHops string
+
+// MakeNextHops makes a set of next hops.
+func MakeNextHops(hops []NextHop) NextHops {
+	texts := make([]string, len(hops))
+	for i, h := range hops {
+		texts[i] = h.Gateway.WithZone(strconv.Itoa(h.LinkIndex)).String()
+		if h.Gateway.Is4() {
+			texts[i] = h.Gateway.String() + "%" + strconv.Itoa(h.LinkIndex)
+		}
+	}
+	slices.Sort(texts)
+	return NextHops(strings.Join(texts, " "))
+}
+
+// List returns the next hops, sorted.
+func (n NextHops) List() []NextHop {
+	var hops []NextHop
+	for text := range strings.FieldsSeq(string(n)) {
+		gateway, index, _ := strings.Cut(text, "%")
+		a, errA := netip.ParseAddr(gateway)
+		i, errI := strconv.Atoi(index)
+		if errA == nil && errI == nil { // else nobody made it by MakeNextHops
+			hops = append(hops, NextHop{a, i})
+		}
+	}
+	return hops
 }
 
 // Rule is a routing policy rule. The kernel identifies one by all its values: two rules may differ by Protocol only.
@@ -180,6 +219,15 @@ func (r Route) Text(name Namer) string {
 	}
 	if r.LinkIndex != 0 {
 		fmt.Fprintf(&b, " dev %s", name.dev(r.LinkIndex))
+	}
+	for _, h := range r.NextHops.List() {
+		fmt.Fprintf(&b, " nexthop via %s", h.Gateway)
+		if h.LinkIndex != 0 {
+			fmt.Fprintf(&b, " dev %s", name.dev(h.LinkIndex))
+		}
+	}
+	if r.Source.IsValid() {
+		fmt.Fprintf(&b, " src %s", r.Source)
 	}
 	fmt.Fprintf(&b, " table %d proto %d", r.Table, r.Protocol)
 	if r.TOS != 0 {

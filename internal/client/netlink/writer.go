@@ -1,9 +1,11 @@
 package netlink
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 
 	"golang.org/x/sys/unix"
 )
@@ -103,6 +105,7 @@ func (w *Writer) RouteDel(r Route) error {
 	if r.Protocol == ProtoUnspec {
 		return fmt.Errorf("delete %s: without a protocol this may be anybody's", object())
 	}
+	r.NextHops = "" // all of them: with none named, the kernel takes the whole route
 	return w.del(unix.RTM_DELROUTE, routeBody(r), object)
 }
 
@@ -115,16 +118,38 @@ func routeBody(r Route) []byte {
 	}
 	b = appendAttr(b, unix.RTA_DST, r.Dst.Addr().AsSlice())
 	b = appendUint32(b, unix.RTA_TABLE, r.Table)
-	if r.Gateway.IsValid() {
-		b = appendAttr(b, unix.RTA_GATEWAY, r.Gateway.AsSlice())
-	}
+	b = appendGateway(b, r.Dst.Addr(), r.Gateway)
 	if r.LinkIndex != 0 {
 		b = appendUint32(b, unix.RTA_OIF, uint32(r.LinkIndex))
+	}
+	if r.Source.IsValid() {
+		b = appendAttr(b, unix.RTA_PREFSRC, r.Source.AsSlice())
+	}
+	if hops := r.NextHops.List(); hops != nil {
+		var all []byte
+		for _, h := range hops {
+			hop := appendGateway(make([]byte, unix.SizeofRtNexthop), r.Dst.Addr(), h.Gateway)
+			putUint16(hop, uint16(len(hop)))
+			putUint32(hop[4:], uint32(h.LinkIndex))
+			all = append(all, hop...)
+		}
+		b = appendAttr(b, unix.RTA_MULTIPATH, all)
 	}
 	if r.Metric != 0 {
 		b = appendUint32(b, unix.RTA_PRIORITY, r.Metric)
 	}
 	return b
+}
+
+// appendGateway appends a gateway, which for an IPv4 route may be an IPv6 one.
+func appendGateway(b []byte, dst, gateway netip.Addr) []byte {
+	switch {
+	case !gateway.IsValid():
+		return b
+	case dst.Is4() && gateway.Is6():
+		return appendAttr(b, unix.RTA_VIA, append(binary.NativeEndian.AppendUint16(nil, unix.AF_INET6), gateway.AsSlice()...))
+	}
+	return appendAttr(b, unix.RTA_GATEWAY, gateway.AsSlice())
 }
 
 // RuleAdd adds a rule; one that is there with all the same values is EEXIST.

@@ -122,7 +122,6 @@ func TestBrokenBGP(t *testing.T) {
 			`1.conf:2: [bgp] frr_mode = "managed": the embedded speaker (1.conf:4) has no FRR to configure: leave frr_mode away, or set speaker = frr`}},
 		{"what the embedded speaker cannot do", "frr_mode = assist\nspeaker = embedded\n" + leaf +
 			"multihop = 3\nbfd = slow\nbfd_check_control_plane = true\nlimit_prefixes = 5\n", []string{
-			`1.conf:10: [bgp_peer:leaf] bfd = "slow": the embedded speaker has no BFD with a neighbour that is several hops away (multihop); set bfd = none, or [bgp] speaker = frr`,
 			`1.conf:11: [bgp_peer:leaf] bfd_check_control_plane = "true": the embedded speaker ends the session whenever BFD does; leave it away, or set [bgp] speaker = frr`,
 			`1.conf:12: [bgp_peer:leaf] limit_prefixes = "5": the embedded speaker does not count what it tells; leave it away, or set [bgp] speaker = frr`}},
 		{"an embedded speaker that tells nobody, strict", "frr_mode = assist\nspeaker = embedded\n", []string{

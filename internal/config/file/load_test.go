@@ -34,7 +34,7 @@ func defaults() config.Settings {
 		Safety: config.Safety{GuardPercent: 50, GuardMin: 10, GuardWindow: time.Minute, GuardHold: 5 * time.Minute,
 			CarrierGrace: 5 * time.Second, ConditionalMonitoring: true},
 		Paths: config.Paths{APISocket: "/run/ovnbgp/agent.sock", LockFile: "/run/ovnbgp/agent.lock",
-			FRRSockets: "/run/frr", OpenVSwitch: "/run/openvswitch", RTTables: "/etc/iproute2/rt_tables", DrainFile: "/var/lib/ovnbgp/drained"},
+			FRRSockets: "/run/frr", FRRFiles: "/etc/frr", OpenVSwitch: "/run/openvswitch", RTTables: "/etc/iproute2/rt_tables", DrainFile: "/var/lib/ovnbgp/drained"},
 		Log:     config.Log{Level: "info", Format: "text"},
 		Metrics: config.Metrics{Listen: netip.MustParseAddrPort("127.0.0.1:9474")},
 	}
@@ -256,8 +256,7 @@ func TestNotBuilt(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `1.conf:2: [DEFAULT] driver = "ovn_evpn_driver": is known, but not built yet; built: nb_ovn_bgp_driver, ovn_bgp_driver, ovn_stretched_l2_bgp_driver
-1.conf:3: [DEFAULT] exposing_method = "vrf": is known, but not built yet; built: underlay
-1.conf:5: [bgp] speaker = "embedded": is known, but not built yet; built: auto, frr`
+1.conf:3: [DEFAULT] exposing_method = "vrf": is known, but not built yet; built: underlay`
 	if d := cmp.Diff(strings.Split(want, "\n"), strings.Split(got.Startable().Error(), "\n"),
 		cmpopts.SortSlices(strings.Compare)); d != "" {
 		t.Errorf("refused (-want +got):\n%s", d)

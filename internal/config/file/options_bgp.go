@@ -17,16 +17,15 @@ func bgpOptions() []option {
 	modes := []string{string(config.ModeAssist), string(config.ModeManaged), string(config.ModeObserve)}
 	return []option{
 		{Group: "bgp", Name: "speaker", Default: string(config.SpeakerAuto), Values: speakers,
-			kind:  choice(func(s *config.Settings) *config.Speaker { return &at(s).Speaker }, speakers...),
-			Built: []string{string(config.SpeakerAuto), string(config.SpeakerFRR)},
-			Help:  "Who speaks BGP. auto: FRR."},
+			kind: choice(func(s *config.Settings) *config.Speaker { return &at(s).Speaker }, speakers...),
+			Help: "Who speaks BGP, decided at the start. auto: FRR where its sockets are, else the speaker built in when " +
+				"neighbours are configured. embedded: the one built in; FRR's bgpd must not run."},
 		{Group: "bgp", Name: "announce_with", Default: string(config.AnnounceAddress), Values: ways,
 			kind: choice(func(s *config.Settings) *config.AnnounceWith { return &at(s).AnnounceWith }, ways...),
 			Help: "What makes FRR announce: an address on bgp_nic, or a route to it in the VRF's table, which costs the " +
 				"kernel less where there are thousands. A change withdraws nothing."},
 		{Group: "bgp", Name: "frr_mode", Default: string(config.ModeAssist), Values: modes,
-			kind:  choice(func(s *config.Settings) *config.FRRMode { return &at(s).Mode }, modes...),
-			Built: []string{string(config.ModeAssist)},
+			kind: choice(func(s *config.Settings) *config.FRRMode { return &at(s).Mode }, modes...),
 			Help: "Whose FRR's configuration is. assist: the operator's; the announcements are added to it, and the " +
 				"neighbours named here are ignored. managed: the agent's, all of it. observe: the operator's; nothing is " +
 				"written, and what differs from what the agent would write is shown."},

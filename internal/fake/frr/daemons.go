@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -25,9 +24,13 @@ import (
 type Daemons struct {
 	Dir string // holds zebra.vty and bgpd.vty
 
+	// Root is the tree the daemons run in, another than the host's for another FRR; "" is the host's.
+	Root string
+
 	t    testing.TB
 	do   chan func()
 	bgpd *exec.Cmd
+	port string // that bgpd listens on; "0": none
 }
 
 // daemonDir is where Debian, Fedora and the project's own packages put the daemons.
@@ -36,32 +39,78 @@ const daemonDir = "/usr/lib/frr"
 // StartDaemons starts zebra and bgpd and waits until they answer. They end with the test.
 func StartDaemons(t testing.TB) *Daemons {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root, for namespaces of its own")
-	}
-	dir, err := os.MkdirTemp("", "frr") // short: a socket's path has at most 107 bytes
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	frr, err := user.Lookup("frr")
-	if err != nil {
-		t.Fatalf("FRR is not installed (make deps): %v", err)
-	}
-	uid, _ := strconv.Atoi(frr.Uid)
-	gid, _ := strconv.Atoi(frr.Gid)
-	if err := os.Chown(dir, uid, gid); err != nil {
-		t.Fatal(err)
-	}
-	d := &Daemons{Dir: dir, t: t, do: make(chan func())}
-	go d.thread()
-	t.Cleanup(func() { close(d.do) })
-	d.inside(d.isolate)
+	d := prepare(t, "")
 	zebra := d.start("zebra", "-n")
 	t.Cleanup(func() { stop(zebra) })
 	d.StartBGP()
 	t.Cleanup(d.StopBGP)
 	return d
+}
+
+// StartAll starts all daemons that a node has, those of the tree at root, and waits until they answer. They end with the
+// test.
+func StartAll(t testing.TB, root string) *Daemons {
+	t.Helper()
+	d := prepare(t, root)
+	for _, name := range []string{"mgmtd", "zebra", "bfdd", "staticd"} {
+		var more []string
+		if name == "zebra" && root == "" {
+			more = []string{"-n"}
+		}
+		if _, err := os.Stat(filepath.Join(root, daemonDir, name)); name == "mgmtd" && err != nil {
+			continue // FRR has it from 9 on
+		}
+		cmd := d.start(name, more...)
+		t.Cleanup(func() { stop(cmd) })
+	}
+	d.port = "179"
+	d.StartBGP()
+	t.Cleanup(d.StopBGP)
+	return d
+}
+
+// prepare makes the directory and the namespaces.
+func prepare(t testing.TB, root string) *Daemons {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, for namespaces of its own")
+	}
+	uid, gid := frrUser(t, root)
+	under := ""
+	if root != "" {
+		under = filepath.Join(root, "tmp")
+	}
+	dir, err := os.MkdirTemp(under, "frr") // short: a socket's path has at most 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chown(dir, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	d := &Daemons{Dir: dir, Root: root, t: t, do: make(chan func()), port: "0"}
+	go d.thread()
+	t.Cleanup(func() { close(d.do) })
+	d.inside(d.isolate)
+	return d
+}
+
+// frrUser is FRR's user in a tree.
+func frrUser(t testing.TB, root string) (uid, gid int) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("/", root, "etc/passwd"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Split(line, ":"); fields[0] == "frr" && len(fields) > 3 {
+			uid, _ = strconv.Atoi(fields[2])
+			gid, _ = strconv.Atoi(fields[3])
+			return uid, gid
+		}
+	}
+	t.Fatal("FRR is not installed (make deps)")
+	return 0, 0
 }
 
 // thread runs what must run inside the namespaces, on a thread that is thrown away afterwards.
@@ -94,6 +143,20 @@ func (d *Daemons) isolate() error {
 	}
 	if err := os.Mkdir("/run/netns", 0o755); err != nil {
 		return err
+	}
+	if d.Root != "" {
+		// Shared, so that the namespaces "ip netns" mounts later are seen in the tree, too.
+		if err := unix.Mount("", "/run", "", unix.MS_SHARED, ""); err != nil {
+			return fmt.Errorf("shared /run: %w", err)
+		}
+		for target, source := range map[string]string{"proc": "/proc", "dev": "/dev"} {
+			if err := unix.Mount(source, filepath.Join(d.Root, target), "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+				return fmt.Errorf("%s of %s: %w", target, d.Root, err)
+			}
+		}
+		if err := unix.Mount("/run", filepath.Join(d.Root, "run"), "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("run of %s: %w", d.Root, err)
+		}
 	}
 	return exec.Command("ip", "link", "set", "lo", "up").Run()
 }
@@ -130,7 +193,21 @@ func (d *Daemons) DelVRF(name, device string) {
 // StartBGP starts bgpd with an empty configuration, as after a crash.
 func (d *Daemons) StartBGP() {
 	d.t.Helper()
-	d.bgpd = d.start("bgpd", "-p", "0")
+	d.bgpd = d.start("bgpd", "-p", d.port)
+}
+
+// StartSpeaker starts one more bgpd, without zebra, that listens on an address in a network namespace, with its socket in
+// a directory of its own, which is returned. It ends with the test.
+func (d *Daemons) StartSpeaker(namespace, address string) string {
+	d.t.Helper()
+	dir := filepath.Join(d.Dir, address)
+	uid, gid := frrUser(d.t, d.Root)
+	if err := errors.Join(os.Mkdir(dir, 0o755), os.Chown(dir, uid, gid)); err != nil {
+		d.t.Fatal(err)
+	}
+	cmd := d.startIn(dir, "bgpd", []string{"ip", "netns", "exec", namespace}, "-Z", "-l", address)
+	d.t.Cleanup(func() { stop(cmd) })
+	return dir
 }
 
 // StopBGP ends bgpd at once.
@@ -176,10 +253,21 @@ func (d *Daemons) startIn(dir, name string, by []string, more ...string) *exec.C
 	d.t.Helper()
 	socket := filepath.Join(dir, name+".vty")
 	_ = os.Remove(socket)
-	arguments := append([]string{"-f", "/dev/null", "-i", filepath.Join(dir, name+".pid"),
-		"-z", filepath.Join(dir, "zserv.api"), "--vty_socket", dir, "-P", "0"}, more...)
-	argv := slices.Concat(by, []string{filepath.Join(daemonDir, name)}, arguments)
-	cmd := exec.Command(argv[0], argv[1:]...)
+	within := strings.TrimPrefix(dir, d.Root)
+	arguments := append([]string{"-i", filepath.Join(within, name+".pid"),
+		"-z", filepath.Join(within, "zserv.api"), "--vty_socket", within, "-P", "0"}, more...)
+	if d.Root == "" || name != "mgmtd" && name != "staticd" { // which since FRR 9 read no file of their own
+		arguments = append(arguments, "-f", "/dev/null")
+	}
+	if d.Root != "" {
+		arguments = append(arguments, "-w") // since FRR 10 all daemons have to be told that VRFs are namespaces
+	}
+	command := append([]string{filepath.Join(daemonDir, name)}, arguments...)
+	if d.Root != "" {
+		command = append([]string{"chroot", d.Root}, command...)
+	}
+	command = append(slices.Clone(by), command...)
+	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
 	// Started with the thread's namespaces. The kernel kills it with the test's process, however that ends;
 	// Pdeathsig is about the starting thread, which lives as long as the test.

@@ -48,6 +48,12 @@ func TestScripts(t *testing.T) {
 				Files:               []string{script},
 				Cmds:                commands(ctx, fabric),
 				RequireExplicitExec: true,
+				Condition: func(name string) (bool, error) {
+					if name != "embedded" {
+						return false, fmt.Errorf("unknown condition %q", name)
+					}
+					return fabric.Topology.Embedded, nil // no FRR is on the nodes
+				},
 				Setup: func(env *testscript.Env) error {
 					stage, err := newStage(ctx, fabric, name)
 					if err != nil {

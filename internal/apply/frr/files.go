@@ -1,0 +1,172 @@
+package frr
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"ovnbgp/internal/apply/frr/text"
+)
+
+// In managed mode FRR's files are ours, too: an FRR that is started anew must begin with what it ran with.
+
+// staleFile is a file that does not say what it must.
+type staleFile struct {
+	path    string
+	content []byte
+	had     []byte // nil: there is none
+}
+
+// owned begins frr.conf where it is ours.
+const owned = "! ovnbgp writes this file ([bgp] frr_mode = managed): what is typed here is lost. Lines of your own: [bgp] frr_raw_file.\n"
+
+// staleFiles lists the files that are to be written.
+func (a *Applier) staleFiles(c text.Config, running text.Running) ([]staleFile, error) {
+	if a.options.ConfDir == "" {
+		return nil, nil
+	}
+	var stale []staleFile
+	for name, make := range map[string]func(had []byte) []byte{
+		"frr.conf": func([]byte) []byte { return []byte(owned + text.Saved(c, running)) },
+		"daemons":  daemons,
+	} {
+		path := filepath.Join(a.options.ConfDir, name)
+		had, err := os.ReadFile(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("read FRR's file: %w", err)
+		}
+		if content := make(had); !bytes.Equal(had, content) {
+			stale = append(stale, staleFile{path, content, had})
+		}
+	}
+	return stale, nil
+}
+
+// writeFiles replaces files as a whole. What was in frr.conf before it became ours is kept beside it.
+func (a *Applier) writeFiles(files []staleFile) error {
+	for _, f := range files {
+		foreign := f.had != nil && filepath.Base(f.path) == "frr.conf" && !bytes.HasPrefix(f.had, []byte(owned[:20]))
+		if backup := f.path + ".before-ovnbgp"; foreign && absent(backup) {
+			if err := replaceFile(backup, f.had); err != nil {
+				return err
+			}
+		}
+		if err := replaceFile(f.path, f.content); err != nil {
+			return err
+		}
+		if filepath.Base(f.path) == "daemons" {
+			a.mu.Lock()
+			a.daemonsChanged = true
+			a.mu.Unlock()
+		}
+	}
+	return nil
+}
+
+func absent(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// replaceFile writes a file that only FRR's user and group can read, by rename: FRR never reads half of it.
+func replaceFile(path string, content []byte) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return fmt.Errorf("write FRR's file: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("write FRR's file %s: %w", path, errors.Join(err, os.Remove(file.Name())))
+		}
+	}()
+	_, err = file.Write(content)
+	if err == nil {
+		err = file.Chmod(0o640)
+	}
+	if uid, gid, known := frrUser(); err == nil && known {
+		err = file.Chown(uid, gid)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
+
+// frrUser is whom FRR's files belong to. A host that has no such user runs FRR elsewhere, as another one.
+func frrUser() (uid, gid int, known bool) {
+	frr, err := user.Lookup("frr")
+	if err != nil {
+		return 0, 0, false
+	}
+	uid, err1 := strconv.Atoi(frr.Uid)
+	gid, err2 := strconv.Atoi(frr.Gid)
+	return uid, gid, err1 == nil && err2 == nil
+}
+
+// daemons is FRR's daemons file with what managed mode needs: bgpd and bfdd, and a zebra that leaves routes in the kernel
+// when it ends (-r) and clears those away that nobody told again after two minutes (-K). All other lines stay.
+func daemons(had []byte) []byte {
+	wanted := map[string]func(old string) string{
+		"bgpd":          func(string) string { return "yes" },
+		"bfdd":          func(string) string { return "yes" },
+		"zebra_options": zebraOptions,
+	}
+	var out strings.Builder
+	for line := range strings.Lines(string(had)) {
+		name, value, isSetting := strings.Cut(strings.TrimRight(line, "\n"), "=")
+		change := wanted[name]
+		if !isSetting || change == nil {
+			out.WriteString(line)
+			continue
+		}
+		delete(wanted, name)
+		quote := ""
+		if strings.HasPrefix(value, `"`) || name == "zebra_options" {
+			quote = `"`
+		}
+		out.WriteString(name + "=" + quote + change(strings.Trim(value, `"`)) + quote + "\n")
+	}
+	for _, name := range []string{"bgpd", "bfdd", "zebra_options"} {
+		if change := wanted[name]; change != nil {
+			if name == "zebra_options" {
+				out.WriteString(name + `="` + change("  -A 127.0.0.1 -s 90000000") + "\"\n")
+				continue
+			}
+			out.WriteString(name + "=" + change("") + "\n")
+		}
+	}
+	return []byte(out.String())
+}
+
+// zebraOptions adds what is missing. Time that an operator gave to -K stays.
+func zebraOptions(old string) string {
+	words := strings.Fields(strings.ReplaceAll(strings.ReplaceAll(old, "(", ""), ")", ""))
+	has := func(short, long string) bool {
+		for _, w := range words {
+			if w == short || strings.HasPrefix(w, long) || strings.HasPrefix(w, short) && len(w) > 2 && !strings.HasPrefix(w, "--") {
+				return true
+			}
+		}
+		return false
+	}
+	out := old
+	if strings.ContainsAny(old, `()"`) {
+		out = strings.Trim(old, `()"`)
+	}
+	if !has("-r", "--retain") {
+		out += " -r"
+	}
+	if !has("-K", "--graceful_restart") {
+		out += " -K 120"
+	}
+	return out
+}

@@ -1,0 +1,146 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"ovnbgp/internal/client/netlink"
+	"ovnbgp/internal/model"
+	"ovnbgp/internal/plan"
+)
+
+// Routes that BGP peers told stand in the main table, beside those of others: of the main table's routes those of our
+// protocol are ours, and nothing else in it is looked at.
+
+func ownedLearned(r netlink.Route) bool {
+	return r.Table == model.MainTable && r.Protocol == model.Protocol
+}
+
+// planLearned compares the learned routes. While not all is known that was learned, none is deleted: after a restart
+// they carry what the node sends until peers have told them again.
+func (c *Carriers) planLearned(s *steps, v *view, want model.Node) {
+	wanted, have := map[routeKey]model.Route{}, map[routeKey]netlink.Route{}
+	for _, w := range want.Routes {
+		if w.Table == model.MainTable {
+			w.NextHops = v.usable(w.NextHops)
+			wanted[routeKey{table: w.Table, dst: w.Prefix, metric: w.Metric}] = w
+		}
+	}
+	for _, r := range v.Routes {
+		if ownedLearned(r) {
+			have[keyOfRoute(r)] = r
+		}
+	}
+	for _, d := range plan.Differences(wanted, have, byText, v.sameLearned) {
+		switch {
+		case d.Wanted && !d.There:
+			s.add(plan.Create, d.Want.String(), d.Want.Why, d.Want.Serves, c.writeLearned(d.Want, c.k.RouteAdd))
+		case d.Wanted:
+			s.add(plan.Update, d.Want.String(), d.Want.Why, d.Want.Serves, c.writeLearned(d.Want, c.k.RouteReplace))
+		case !want.LearnedUnknown:
+			s.add(plan.Delete, v.learnedText(d.Have), unwanted, []string{}, func(context.Context) error { return c.k.RouteDel(d.Have) })
+		}
+	}
+}
+
+// usable names the device of each next hop, and leaves those out whose device has no carrier: a neighbour that was cut off
+// may count as one that restarts, and the kernel sends its share there. Where none has one, none is left out.
+func (v *view) usable(hops []model.NextHop) []model.NextHop {
+	var all, up []model.NextHop
+	for _, h := range hops {
+		if h.Device == "" {
+			h.Device = v.deviceOf(h.Gateway)
+		}
+		all = append(all, h)
+		if l, there := v.byName[h.Device]; !there || l.Running {
+			up = append(up, h)
+		}
+	}
+	if up == nil {
+		return all
+	}
+	return up
+}
+
+// deviceOf finds the device that a gateway is on by the addresses on it; "" leaves it to the kernel, which would take the
+// first next hop's device for all of an IPv6 route's.
+func (v *view) deviceOf(gateway netip.Addr) string {
+	longest, found := -1, ""
+	for _, a := range v.Addrs {
+		if a.Prefix.Bits() > longest && a.Prefix.Masked().Contains(gateway) {
+			longest, found = a.Prefix.Bits(), v.names[a.LinkIndex]
+		}
+	}
+	return found
+}
+
+// sameLearned tells whether a route leads where a learned one must. A next hop that names no device is on whichever the
+// kernel found.
+func (v *view) sameLearned(w model.Route, have netlink.Route) bool {
+	hops := hopsOf(have)
+	if have.Source != w.Source || have.Extra != "" || len(hops) != len(w.NextHops) {
+		return false
+	}
+	for _, h := range w.NextHops {
+		i := slices.IndexFunc(hops, func(x netlink.NextHop) bool {
+			return x.Gateway == h.Gateway && (h.Device == "" || v.names[x.LinkIndex] == h.Device)
+		})
+		if i < 0 {
+			return false
+		}
+		hops = slices.Delete(hops, i, i+1)
+	}
+	return true
+}
+
+func hopsOf(r netlink.Route) []netlink.NextHop {
+	if r.NextHops != "" {
+		return r.NextHops.List()
+	}
+	return []netlink.NextHop{{Gateway: r.Gateway, LinkIndex: r.LinkIndex}}
+}
+
+func (v *view) learnedText(r netlink.Route) string {
+	w := model.Route{Table: r.Table, Prefix: r.Dst, Source: r.Source, Metric: r.Metric}
+	for _, h := range hopsOf(r) {
+		w.NextHops = append(w.NextHops, model.NextHop{Gateway: h.Gateway, Device: v.name(h.LinkIndex)})
+	}
+	return w.String()
+}
+
+func (c *Carriers) writeLearned(w model.Route, write func(netlink.Route) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		r := netlink.Route{Table: w.Table, Dst: w.Prefix, Metric: w.Metric, Source: w.Source, Protocol: model.Protocol,
+			Type: netlink.TypeUnicast}
+		var hops []netlink.NextHop
+		for _, h := range w.NextHops {
+			hop := netlink.NextHop{Gateway: h.Gateway}
+			if h.Device != "" {
+				l, err := device(ctx, c.k, h.Device)
+				if err != nil {
+					return err
+				}
+				hop.LinkIndex = l.Index
+			}
+			hops = append(hops, hop)
+		}
+		if len(hops) == 1 {
+			r.Gateway, r.LinkIndex = hops[0].Gateway, hops[0].LinkIndex
+		} else {
+			r.NextHops = netlink.MakeNextHops(hops)
+		}
+		err := write(r)
+		switch {
+		case errors.Is(err, unix.EEXIST):
+			return fmt.Errorf("%w: another's route to the same with metric %d is in the way", err, w.Metric)
+		case errors.Is(err, unix.EINVAL) && w.Source.IsValid():
+			return fmt.Errorf("%w: is %s, the source, an address of this node?", err, w.Source)
+		}
+		return err
+	}
+}

@@ -1,0 +1,222 @@
+package bfd
+
+import (
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// slow is the least interval of packets while a session is not up (RFC 5880, section 6.8.3).
+const slow = time.Second
+
+// identity is what a session cannot change while it runs.
+type identity struct {
+	local    netip.Addr
+	multihop bool
+}
+
+// session is a session with one neighbour. Its goroutine owns the fields below machine.
+type session struct {
+	peer    netip.Addr
+	port    int
+	mine    uint32
+	log     *slog.Logger
+	changed func(Change)
+	packets chan packet
+	updates chan Options
+	stop    chan struct{}
+	wait    sync.WaitGroup
+
+	mu   sync.Mutex
+	told Status
+
+	machine
+	out sender
+}
+
+// machine is a session's state (RFC 5880, section 6.8.1). It knows no clock and no socket.
+type machine struct {
+	options    Options
+	mine       uint32
+	state      State
+	diagnostic diagnostic
+	polling    bool // a Poll Sequence runs
+	remote     packet
+}
+
+func newSession(o Options, log *slog.Logger, changed func(Change), discriminator uint32) *session {
+	s := &session{peer: o.Peer, port: o.port(), mine: discriminator, log: log, changed: changed,
+		packets: make(chan packet, 8), updates: make(chan Options, 1), stop: make(chan struct{}),
+		machine: machine{options: o, mine: discriminator, state: Down},
+		told:    Status{Options: o, State: Down, Since: time.Now()}}
+	s.wait.Go(s.run)
+	return s
+}
+
+func (s *session) identity() identity {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return identity{s.told.Local, s.told.Multihop}
+}
+
+func (s *session) status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.told
+}
+
+func (s *session) update(o Options) {
+	s.mu.Lock()
+	same := s.told.Options == o
+	s.told.Options = o
+	s.mu.Unlock()
+	if same {
+		return
+	}
+	select {
+	case <-s.updates: // one that was not taken yet
+	default:
+	}
+	s.updates <- o
+}
+
+// close tells the neighbour, and waits for the session's end.
+func (s *session) close() {
+	close(s.stop)
+	s.wait.Wait()
+}
+
+// run is the session's life: packets come, and are sent in time, until it is closed.
+func (s *session) run() {
+	send, detect := time.NewTimer(0), time.NewTimer(time.Hour)
+	detect.Stop()
+	defer send.Stop()
+	defer detect.Stop()
+	defer s.out.close()
+	for {
+		before := s.state
+		failed := false
+		select {
+		case <-s.stop:
+			s.state, s.diagnostic = AdminDown, adminDown
+			s.transmit(false)
+			return
+		case o := <-s.updates:
+			// The neighbour learns of other timers by a Poll Sequence.
+			s.options, s.polling = o, s.state == Up
+			send.Reset(0)
+			detect.Reset(s.detection())
+		case p := <-s.packets:
+			failed = s.receive(p)
+			if p.poll {
+				s.transmit(true)
+			}
+			if s.state != before {
+				send.Reset(0)
+			}
+			detect.Reset(s.detection())
+		case <-detect.C:
+			failed = s.expire()
+		case <-send.C:
+			if s.periodic() {
+				s.transmit(false)
+			}
+			send.Reset(s.interval(rand.Float64()))
+		}
+		s.tell(before, failed)
+	}
+}
+
+// tell notes the state for those who ask, and reports a session that came up or went down.
+func (s *session) tell(before State, failed bool) {
+	if s.state == before {
+		return
+	}
+	s.mu.Lock()
+	s.told.State, s.told.Since = s.state, time.Now()
+	if before == Up {
+		s.told.Downs++
+	}
+	s.mu.Unlock()
+	if s.state == Up || before == Up {
+		s.log.Debug("BFD session changes", slog.String("object", "bfd "+s.peer.String()), slog.String("state", s.state.String()))
+		s.changed(Change{Peer: s.peer, Up: s.state == Up, Failed: failed})
+	}
+}
+
+func (s *session) transmit(final bool) {
+	p := packet{diagnostic: s.diagnostic, state: s.state, poll: s.polling && !final, final: final,
+		multiplier: s.options.Multiplier, mine: s.mine, your: s.remote.mine,
+		transmit: s.desired(), receive: s.options.Receive}
+	if err := s.out.send(s.options, p.encode()); err != nil {
+		s.log.Debug("BFD packet not sent", slog.String("object", "bfd "+s.peer.String()), slog.Any("err", err))
+	}
+}
+
+// receive acts upon a packet, and tells whether the path has failed by what it says (RFC 5880, section 6.8.6). A neighbour
+// that is down under another discriminator than before has begun its session anew, which says nothing of the path: bgpd
+// of FRR does so when it learns its own address of the session.
+func (m *machine) receive(p packet) (failed bool) {
+	renewed := p.mine != m.remote.mine
+	m.remote = p
+	if p.final {
+		m.polling = false
+	}
+	switch {
+	case p.state == AdminDown:
+		if m.state != Down {
+			m.down(neighborDown)
+		}
+	case m.state == Down && p.state == Down:
+		m.state = Init
+	case m.state == Down && p.state == Init, m.state == Init && (p.state == Init || p.state == Up):
+		// Packets come faster from here on, of which a Poll Sequence tells.
+		m.state, m.diagnostic, m.polling = Up, noDiagnostic, true
+	case m.state == Up && p.state == Down:
+		m.down(neighborDown)
+		return !renewed
+	}
+	return false
+}
+
+// expire acts upon the end of the detection time: the neighbour has not been heard for it.
+func (m *machine) expire() (failed bool) {
+	if m.state != Init && m.state != Up {
+		return false
+	}
+	failed = m.state == Up
+	m.down(detectionExpired)
+	m.remote = packet{}
+	return failed
+}
+
+func (m *machine) down(why diagnostic) { m.state, m.diagnostic, m.polling = Down, why, false }
+
+// desired is the interval of our packets that we ask for.
+func (m *machine) desired() time.Duration {
+	if m.state != Up {
+		return max(slow, m.options.Transmit)
+	}
+	return m.options.Transmit
+}
+
+// periodic tells whether the neighbour wants to hear us at all.
+func (m *machine) periodic() bool { return m.remote.mine == 0 || m.remote.receive != 0 }
+
+// interval is the time to our next packet, with the jitter that keeps neighbours from falling into step: a quarter at
+// most, and a tenth at least where the neighbour may miss none.
+func (m *machine) interval(random float64) time.Duration {
+	d := max(m.desired(), m.remote.receive)
+	share := 0.75 + 0.25*random
+	if m.options.Multiplier == 1 {
+		share = 0.75 + 0.15*random
+	}
+	return time.Duration(float64(d) * share)
+}
+
+// detection is how long the neighbour may be silent.
+func (m *machine) detection() time.Duration {
+	return time.Duration(m.remote.multiplier) * max(m.options.Receive, m.remote.transmit)
+}

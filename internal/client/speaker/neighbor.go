@@ -1,0 +1,307 @@
+package speaker
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// An unnumbered neighbour is found by its router advertisements (RFC 4861), and finds us by ours. Ours say nothing but
+// that we are here: their lifetime is 0, so nobody takes us for a router.
+
+const (
+	routerSolicitation  = 133
+	routerAdvertisement = 134
+
+	// advertise is the interval of our advertisements. A neighbour that was started anew knows us after the next one.
+	advertise = 2 * time.Second
+	reopen    = time.Second // after a failure: the device may come back
+	hopLimit  = 255         // of packets that have not been forwarded
+)
+
+// link is the exchange of router advertisements on one interface.
+type link struct {
+	name    string
+	log     *slog.Logger
+	changed func()
+	stop    chan struct{}
+	wait    sync.WaitGroup
+
+	mu       sync.Mutex
+	neighbor netip.Addr // with its zone; invalid: none heard yet
+	err      error      // of the last try
+	heard    chan struct{}
+}
+
+// Find returns a peer's address, for which it waits a moment on an interface.
+func (s *Speaker) Find(ctx context.Context, p Peer) (netip.Addr, error) {
+	if p.Interface == "" {
+		a, err := netip.ParseAddr(p.Conf.Conf.NeighborAddress)
+		if err != nil {
+			return netip.Addr{}, fmt.Errorf("neighbour %s: %w", p.Name, err)
+		}
+		return a, nil
+	}
+	l := s.watchLink(p.Interface)
+	select {
+	case <-l.heard:
+	case <-ctx.Done():
+	case <-time.After(discoveryPatience):
+	}
+	a, err := l.state()
+	switch {
+	case a.IsValid():
+		return a, nil
+	case err != nil:
+		return netip.Addr{}, fmt.Errorf("neighbour %s on %s: %w", p.Name, p.Interface, err)
+	}
+	return netip.Addr{}, fmt.Errorf("neighbour %s on %s: %w", p.Name, p.Interface, ErrNoNeighbor)
+}
+
+// Neighbor returns the neighbour last heard on an interface; invalid where none was, or nobody listens.
+func (s *Speaker) Neighbor(device string) netip.Addr {
+	s.mu.Lock()
+	l := s.links[device]
+	s.mu.Unlock()
+	if l == nil {
+		return netip.Addr{}
+	}
+	a, _ := l.state()
+	return a
+}
+
+// watchLink begins the exchange on an interface.
+func (s *Speaker) watchLink(device string) *link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.links[device]; l != nil {
+		return l
+	}
+	l := &link{name: device, log: s.log, changed: s.poke, stop: make(chan struct{}), heard: make(chan struct{})}
+	s.links[device] = l
+	l.wait.Go(l.run)
+	return l
+}
+
+// Searching tells whether a neighbour is looked for and not found yet.
+func (s *Speaker) Searching() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.links {
+		if a, _ := l.state(); !a.IsValid() {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *link) close() {
+	close(l.stop)
+	l.wait.Wait()
+}
+
+func (l *link) state() (netip.Addr, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.neighbor, l.err
+}
+
+func (l *link) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = err
+}
+
+// run keeps a socket on the interface, which may go and come back with another index.
+func (l *link) run() {
+	for {
+		err := l.exchange()
+		l.fail(err)
+		select {
+		case <-l.stop:
+			return
+		case <-time.After(reopen):
+		}
+	}
+}
+
+// exchange advertises and listens until something fails.
+func (l *link) exchange() error {
+	device, err := net.InterfaceByName(l.name)
+	if err != nil {
+		return err
+	}
+	conn, err := openICMP(device)
+	if err != nil {
+		return fmt.Errorf("router advertisements: %w", err)
+	}
+	failed := make(chan error, 1)
+	var reading sync.WaitGroup
+	reading.Go(func() { failed <- l.listen(conn, device) })
+	defer reading.Wait()
+	defer conn.Close()
+	if err := send(conn, device, allRouters(), solicitation(device.HardwareAddr)); err != nil {
+		return err
+	}
+	tick := time.NewTicker(advertise)
+	defer tick.Stop()
+	for {
+		if err := send(conn, device, allNodes(), advertisement(device.HardwareAddr)); err != nil {
+			return err
+		}
+		select {
+		case <-l.stop:
+			return nil
+		case err := <-failed:
+			return err
+		case <-tick.C:
+		}
+	}
+}
+
+// listen takes advertisements, and answers solicitations.
+func (l *link) listen(conn *net.IPConn, device *net.Interface) error {
+	in, control := make([]byte, 1500), make([]byte, 256)
+	for {
+		n, nc, _, from, err := conn.ReadMsgIP(in, control)
+		if err != nil {
+			return err
+		}
+		source, _ := netip.AddrFromSlice(from.IP)
+		if n < 8 || !source.IsLinkLocalUnicast() || hops(control[:nc]) != hopLimit || ours(device, source) {
+			continue
+		}
+		switch in[0] {
+		case routerSolicitation:
+			if err := send(conn, device, allNodes(), advertisement(device.HardwareAddr)); err != nil {
+				return err
+			}
+		case routerAdvertisement:
+			l.hear(source.WithZone(l.name))
+		}
+	}
+}
+
+func (l *link) hear(a netip.Addr) {
+	l.mu.Lock()
+	before := l.neighbor
+	l.neighbor, l.err = a, nil
+	if !before.IsValid() {
+		close(l.heard)
+	}
+	l.mu.Unlock()
+	if before != a {
+		l.log.Debug("neighbour found", slog.String("object", "neighbour "+a.String()))
+		l.changed()
+	}
+}
+
+func allNodes() netip.Addr   { return netip.IPv6LinkLocalAllNodes() }
+func allRouters() netip.Addr { return netip.IPv6LinkLocalAllRouters() }
+
+// openICMP opens a socket for router solicitations and advertisements on a device.
+func openICMP(device *net.Interface) (*net.IPConn, error) {
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_ICMPV6)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	file := os.NewFile(uintptr(fd), "icmpv6 "+device.Name)
+	defer file.Close() // FilePacketConn has a copy
+	filter := &unix.ICMPv6Filter{}
+	for i := range filter.Data {
+		filter.Data[i] = ^uint32(0)
+	}
+	for _, pass := range []int{routerSolicitation, routerAdvertisement} {
+		filter.Data[pass/32] &^= 1 << (pass % 32)
+	}
+	routers := allRouters().As16()
+	for _, set := range []func() error{
+		func() error { return unix.BindToDevice(fd, device.Name) },
+		func() error { return unix.SetsockoptICMPv6Filter(fd, unix.IPPROTO_ICMPV6, unix.ICMPV6_FILTER, filter) },
+		func() error { return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVHOPLIMIT, 1) },
+		func() error { return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS, hopLimit) },
+		func() error { return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_LOOP, 0) },
+		func() error { return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF, device.Index) },
+		func() error {
+			return unix.SetsockoptIPv6Mreq(fd, unix.IPPROTO_IPV6, unix.IPV6_JOIN_GROUP,
+				&unix.IPv6Mreq{Multiaddr: routers, Interface: uint32(device.Index)})
+		},
+	} {
+		if err := set(); err != nil {
+			return nil, os.NewSyscallError("setsockopt", err)
+		}
+	}
+	conn, err := net.FilePacketConn(file)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.IPConn), nil
+}
+
+func send(conn *net.IPConn, device *net.Interface, to netip.Addr, message []byte) error {
+	// By its number: package net remembers for a minute which number a name had.
+	_, err := conn.WriteTo(message, &net.IPAddr{IP: to.AsSlice(), Zone: strconv.Itoa(device.Index)})
+	if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EADDRNOTAVAIL) {
+		return fmt.Errorf("%s has no link-local address: %w", device.Name, err)
+	}
+	return err
+}
+
+// solicitation and advertisement are the two messages; the kernel writes their checksum.
+func solicitation(mac net.HardwareAddr) []byte {
+	return append([]byte{routerSolicitation, 0, 0, 0, 0, 0, 0, 0}, linkAddress(mac)...)
+}
+
+func advertisement(mac net.HardwareAddr) []byte {
+	// Hop limit, flags, lifetime, reachable and retransmission time are all 0: unspecified, and no router.
+	return append(append([]byte{routerAdvertisement, 0, 0, 0}, make([]byte, 12)...), linkAddress(mac)...)
+}
+
+// linkAddress is the option with our Ethernet address, by which the neighbour needs not ask.
+func linkAddress(mac net.HardwareAddr) []byte {
+	const sourceLinkAddress, length = 1, 1 // of 8 bytes
+	if len(mac) != 6 {
+		return nil
+	}
+	return append([]byte{sourceLinkAddress, length}, mac...)
+}
+
+// hops returns the hop limit that a packet came with, 0 when it is not told.
+func hops(control []byte) int {
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil {
+		return 0
+	}
+	for _, m := range messages {
+		if m.Header.Level == unix.IPPROTO_IPV6 && m.Header.Type == unix.IPV6_HOPLIMIT && len(m.Data) >= 4 {
+			return int(binary.NativeEndian.Uint32(m.Data))
+		}
+	}
+	return 0
+}
+
+// ours tells whether an address is the device's own.
+func ours(device *net.Interface, a netip.Addr) bool {
+	addrs, err := device.Addrs()
+	if err != nil {
+		return false
+	}
+	for _, own := range addrs {
+		if n, ok := own.(*net.IPNet); ok {
+			if o, ok := netip.AddrFromSlice(n.IP); ok && o.Unmap() == a {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,33 @@
+package model
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Session is a BGP neighbour as the speaker sees it now.
+type Session struct {
+	Name    string     `json:"name"`
+	Address netip.Addr `json:"address,omitzero"`
+	AS      uint32     `json:"as,omitempty"`
+	// State is the session's, in BGP's words: "established", "active", "idle".
+	State       string          `json:"state"`
+	Since       time.Time       `json:"since,omitzero"` // of an established session
+	Established uint64          `json:"established"`    // times that it came up
+	Families    []SessionFamily `json:"families,omitempty"`
+	// BFD is the state of its BFD session: "up", "down"; "" where there is none.
+	BFD      string `json:"bfd,omitempty"`
+	BFDDowns uint64 `json:"bfdDowns,omitempty"`
+	// Warning is what is not as it should be though the session is up: more prefixes than expected.
+	Warning string `json:"warning,omitempty"`
+}
+
+// SessionFamily counts the prefixes of one family in a session.
+type SessionFamily struct {
+	Family   BGPFamily `json:"family"`
+	Received uint64    `json:"received"`
+	Sent     uint64    `json:"sent"`
+}
+
+// Up tells whether the session is established.
+func (s Session) Up() bool { return s.State == "established" }
