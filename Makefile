@@ -41,8 +41,8 @@ test: deps build labtest ## everything, the lab's end-to-end scripts too: what C
 measure: build labtest ## the agent's latencies, CPU and memory in the lab (about six minutes)
 	$(BIN)/ovnbgp lab up --name measure --fresh --files $(LABTEST)
 	$(BIN)/ovnbgp lab run --name measure host -- env -C /lab/files/e2e OVNBGP_GUEST=1 \
-		./run -test.v -test.timeout=30m -test.run TestBenchmark -measure
-	$(BIN)/ovnbgp lab down --name measure
+		./run -test.v -test.timeout=30m -test.run TestBenchmark -measure; \
+		code=$$?; $(BIN)/ovnbgp lab down --name measure; exit $$code
 
 failover: deps ## failures and recoveries of BGP sessions, beside what is promised (root; some minutes)
 	$(GO) test -count=1 -timeout 60m ./internal/conformance -run TestFailover -measure -v
@@ -50,8 +50,8 @@ failover: deps ## failures and recoveries of BGP sessions, beside what is promis
 side-by-side: build labtest ## the Python agent and ours take a node over from one another (minutes: Python is slow there)
 	$(BIN)/ovnbgp lab up --name sides --fresh --with old-agent --files $(LABTEST)
 	$(BIN)/ovnbgp lab run --name sides host -- env -C /lab/files/e2e OVNBGP_GUEST=1 \
-		./run -test.v -test.timeout=60m -test.run TestScripts -slow
-	$(BIN)/ovnbgp lab down --name sides
+		./run -test.v -test.timeout=60m -test.run TestScripts -slow; \
+		code=$$?; $(BIN)/ovnbgp lab down --name sides; exit $$code
 
 race: ## unit tests under the race detector
 	CGO_ENABLED=1 $(GO) test -race ./...

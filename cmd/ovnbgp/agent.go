@@ -20,6 +20,7 @@ func newAgentCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "agent",
 		Short:   "Run the agent of a node",
+		Version: version,
 		GroupID: "daemon",
 		Long: `Run the agent of a node: watch OVN, wire what this node must announce, have it announced.
 
@@ -28,7 +29,7 @@ one that is wrong leaves the old in force. Called as ovn-bgp-agent or bgp-agent 
 command, and takes the old agent's flags.
 
 Exit codes: 0 ended by a signal, 1 error (configuration, another agent on the node).`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			reloads := make(chan os.Signal, 1)
 			signal.Notify(reloads, syscall.SIGHUP)
@@ -41,6 +42,7 @@ Exit codes: 0 ended by a signal, 1 error (configuration, another agent on the no
 			return agent.Run(cmd.Context(), options)
 		},
 	}
+	cmd.SetVersionTemplate(versionLine())
 	o.addFlags(cmd)
 	addOldFlags(cmd)
 	return cmd

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -26,6 +27,9 @@ func (f sourceFlag) String() string { return "" }
 func (f sourceFlag) Type() string { return "path" }
 
 func (f sourceFlag) Set(path string) error {
+	if path == "" { // an unset variable
+		return errors.New("it names no path")
+	}
 	*f.sources = append(*f.sources, file.Source{Path: path, Dir: f.dir})
 	return nil
 }
@@ -33,6 +37,7 @@ func (f sourceFlag) Set(path string) error {
 func (o *configOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().Var(sourceFlag{&o.sources, false}, "config-file", "configuration file; may be repeated, later ones win (default: the directory /etc/ovn-bgp-agent)")
 	cmd.Flags().Var(sourceFlag{&o.sources, true}, "config-dir", "directory of *.conf files, read in order of their names")
+	_ = cmd.MarkFlagDirname("config-dir") // a flag that was just made cannot be unknown
 }
 
 // sourcesOrDefault returns what the flags name, else the old agent's directory.
@@ -57,11 +62,11 @@ func newConfigCheckCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Read a configuration and say what is wrong with it",
 		Long: `Read a configuration as the agent would and say what is wrong with it: mistakes are refused, options
-nobody knows are warned about, and what is not built yet is named. A file may be /dev/stdin, or what the
-shell makes of <(command).
+nobody knows are warned about, and what is not built yet is named. Keys and certificates of ssl: connections
+are opened. The files that were read are named. A file may be /dev/stdin, or what the shell makes of <(command).
 
-Exit codes: 0 the agent would start, 1 it would not.`,
-		Args: cobra.NoArgs,
+Exit codes: 0 the agent would start, 1 it would not, or could not connect.`,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sources := slices.Clone(o.sourcesOrDefault())
 			for i := range sources {
@@ -74,8 +79,11 @@ Exit codes: 0 the agent would start, 1 it would not.`,
 			for _, w := range result.Warnings {
 				fmt.Fprintf(cmd.OutOrStdout(), "warning: %s\n", w)
 			}
-			if err := result.Startable(); err != nil {
+			if err := result.Usable(); err != nil {
 				return err
+			}
+			for _, path := range result.Files {
+				fmt.Fprintf(cmd.OutOrStdout(), "read %s\n", path)
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "ok")
 			return nil
@@ -90,7 +98,7 @@ func newConfigReferenceCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "reference",
 		Short: "Print every option with its default and meaning",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := io.WriteString(cmd.OutOrStdout(), file.Reference())
 			return err

@@ -34,7 +34,7 @@ With --wait it returns when every peer with a session has been told.
 
 Exit codes: 0 the node is drained (with --wait: every peer has been told), 1 error (no agent answers, not root),
 2 with --wait: the node is drained, and not every peer had been told when the time was up.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.runDrain(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -55,7 +55,7 @@ func newUndrainCommand() *cobra.Command {
 configuration stays, and ` + "`ovnbgp status`" + ` names it. Root only.
 
 Exit codes: 0 the node is drained no more, 1 error (no agent answers, not root).`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.client().SetDrained(cmd.Context(), api.DrainRequest{}); err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,13 +22,14 @@ here, is what carries it built, is it announced. Where it belongs to another nod
 
 Exit codes: 0 announced here, 1 error, 2 not announced here.`,
 		Example: "  ovnbgp explain 203.0.113.9\n  ovnbgp explain 2001:db8::9 -o json",
+		Args:    oneArgument("address", "203.0.113.9"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return fmt.Errorf("explain takes one address, not %d: ovnbgp explain 203.0.113.9", len(args))
-			}
 			address, err := parseAddress(args[0])
 			if err != nil {
 				return err
+			}
+			if strings.Contains(args[0], "%") {
+				fmt.Fprintf(cmd.ErrOrStderr(), "ovnbgp: the zone of %s is not looked at: OVN knows none\n", args[0])
 			}
 			answer, err := o.client().Explain(cmd.Context(), address.String())
 			if err != nil {

@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -85,143 +85,6 @@ func (o labOptions) chooseNative(out io.Writer) (bool, error) {
 	return true, nil
 }
 
-// labUpOptions are the flags of lab up.
-type labUpOptions struct {
-	*labOptions
-	bare, fresh, demo, agent bool
-	settings                 string
-	mirror, memory, files    string
-	with                     []string
-	speaker                  string // "frr" or "embedded"
-}
-
-func newLabUpCommand(shared *labOptions) *cobra.Command {
-	o := labUpOptions{labOptions: shared}
-	cmd := &cobra.Command{
-		Use:   "up",
-		Short: "Start the lab; one that runs stays as it is",
-		Long: `Start the lab. The steps and their seconds are shown. A lab that runs already stays as it is.
-
-In User-Mode Linux: the image is built when there is none of this recipe (its Debian archive is the one that
-this host's apt uses, unless --mirror names another), a guest is booted from it, and in the guest
-` + "`ovnbgp lab up --native`" + ` is run. DIR of --files is seen there as /lab/files, live; replace files in it by
-rename only.
-
-With --with old-agent the Python ovn-bgp-agent of the same Debian suite is there too, in an image of its own
-(100 MB more), to be tried in place of ours: "ovnbgp lab shell compute1", then
-"ovn-bgp-agent --config-file /etc/ovn-bgp-agent/bgp-agent.conf". On this kernel it must be installed.
-
-Exit codes: 0 the lab is up, 1 error.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runLabUp(cmd.Context(), o, cmd.OutOrStdout()) },
-	}
-	f := cmd.Flags()
-	f.BoolVar(&o.bare, "bare", false, "only boot the guest, without a fabric (User-Mode Linux)")
-	f.BoolVar(&o.fresh, "fresh", false, "end a lab that runs, then start")
-	f.BoolVar(&o.demo, "demo", true, "make the demonstration cloud")
-	f.BoolVar(&o.agent, "agent", true, "start ovnbgp agent on each chassis")
-	f.StringVar(&o.speaker, "speaker", "frr", "who speaks BGP on the nodes: frr, or embedded, without FRR on them")
-	f.StringVar(&o.settings, "agent-settings", "", "text to be added to the agents' configuration file")
-	f.StringSliceVar(&o.with, "with", nil, "what the image is to have besides: old-agent")
-	f.StringVar(&o.mirror, "mirror", os.Getenv("MIRROR"), "URL of a Debian archive for the image (environment: MIRROR)")
-	f.StringVar(&o.memory, "memory", "3G", "memory of the guest")
-	f.StringVar(&o.files, "files", "", "directory to be seen in the guest as /lab/files")
-	return cmd
-}
-
-func runLabUp(ctx context.Context, o labUpOptions, out io.Writer) error {
-	if o.speaker != "frr" && o.speaker != "embedded" {
-		return fmt.Errorf("--speaker %s: it can be frr or embedded", o.speaker)
-	}
-	native, err := o.chooseNative(out)
-	if err != nil {
-		return err
-	}
-	if native {
-		return upNative(ctx, o, out)
-	}
-	if os.Geteuid() != 0 {
-		return errors.New("the lab needs root: it makes an image and mounts it (try sudo)")
-	}
-	return upGuest(ctx, o, out)
-}
-
-func upNative(ctx context.Context, o labUpOptions, out io.Writer) error {
-	if o.fresh {
-		if err := lab.NativeDown(ctx, out); err != nil {
-			return err
-		}
-	}
-	if _, err := lab.OpenFabric(); err == nil {
-		_, err := fmt.Fprintln(out, "the lab is up already")
-		return err
-	}
-	err := lab.NativeUp(ctx, lab.NativeOptions{Demo: o.demo, Agent: o.agent, AgentConfig: o.settings, Embedded: o.speaker == "embedded"}, out)
-	if err != nil || !o.demo || !o.agent {
-		return err
-	}
-	const patience = 2 * time.Minute
-	return lab.NativeSummary(ctx, patience, out)
-}
-
-func upGuest(ctx context.Context, o labUpOptions, out io.Writer) error {
-	g := o.guest()
-	if o.fresh {
-		if err := g.Down(ctx); err != nil {
-			return err
-		}
-	}
-	if g.Running() {
-		fmt.Fprintf(out, "guest %q runs already\n", g.Name)
-		if !g.RunsThis() {
-			fmt.Fprintln(out, "it runs another build of ovnbgp: --fresh starts it anew with this one")
-		}
-	} else if err := bootGuest(ctx, o, out); err != nil {
-		return err
-	}
-	if o.bare {
-		return nil
-	}
-	argv := []string{g.Program(), "lab", "up", "--native", fmt.Sprintf("--demo=%t", o.demo), fmt.Sprintf("--agent=%t", o.agent),
-		"--agent-settings", o.settings, "--speaker", o.speaker}
-	return reported(g.Run(ctx, argv, nil, out, os.Stderr))
-}
-
-// recipe is that of the image asked for.
-func (o labUpOptions) recipe() (lab.Recipe, error) {
-	r := lab.DefaultRecipe()
-	for _, what := range o.with {
-		if what != "old-agent" {
-			return r, fmt.Errorf("--with %s: it can only be old-agent", what)
-		}
-		r = lab.WithOldAgent(r)
-	}
-	return r, nil
-}
-
-func bootGuest(ctx context.Context, o labUpOptions, out io.Writer) error {
-	start := time.Now()
-	recipe, err := o.recipe()
-	if err != nil {
-		return err
-	}
-	image, err := lab.EnsureImage(ctx, lab.ImageOptions{Recipe: recipe, Mirror: o.mirror}, out)
-	if err != nil {
-		return err
-	}
-	how := "cached"
-	if image.Built {
-		how = "built"
-	}
-	fmt.Fprintf(out, "%-36s %5.1f s  %s: %s\n", "image", time.Since(start).Seconds(), how, image.Manifest)
-	start = time.Now()
-	if err := o.guest().Boot(ctx, lab.GuestOptions{Image: image, Memory: o.memory, Files: o.files}); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(out, "%-36s %5.1f s\n", "guest", time.Since(start).Seconds())
-	return err
-}
-
 // reported turns a command's exit code into ours.
 func reported(code int, err error) error {
 	switch {
@@ -240,14 +103,14 @@ func newLabDownCommand(o *labOptions) *cobra.Command {
 	return &cobra.Command{
 		Use:   "down",
 		Short: "End the lab and remove what it made; the image stays",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, out := cmd.Context(), cmd.OutOrStdout()
 			if o.onThisKernel() {
 				return lab.NativeDown(ctx, out)
 			}
 			if !o.guest().Exists() {
-				_, err := fmt.Fprintln(out, "no lab is up")
+				_, err := fmt.Fprintln(out, o.guest().NotUp())
 				return err
 			}
 			if err := o.guest().Down(ctx); err != nil {
@@ -263,7 +126,13 @@ func newLabShellCommand(o *labOptions) *cobra.Command {
 	return &cobra.Command{
 		Use:   "shell [NODE]",
 		Short: "A shell in a node, or in the guest that has the nodes",
-		Args:  cobra.MaximumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fmt.Errorf("lab shell takes one node, or none, not %d: %s compute1", len(args), cmd.CommandPath())
+			}
+			return nil
+		},
+		ValidArgsFunction: completeNode,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			node := labHost
 			if len(args) > 0 {
@@ -283,7 +152,13 @@ itself, outside of any node.
 
 Exit codes: the command's own; 128 and a signal's number when that ended it; 126 or 127 when it could not
 be started; 1 when there is no lab.`,
-		Args: cobra.MinimumNArgs(2),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return fmt.Errorf("lab run takes a node and a command: %s compute1 -- ovnbgp status", cmd.CommandPath())
+			}
+			return nil
+		},
+		ValidArgsFunction: completeNode,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			argv := args[1:]
 			if argv[0] == "--" && len(argv) > 1 {
@@ -294,6 +169,19 @@ be started; 1 when there is no lab.`,
 	}
 	cmd.Flags().SetInterspersed(false)
 	return cmd
+}
+
+// completeNode completes a node's name, the first argument; all labs have the same nodes.
+func completeNode(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	nodes := []string{labHost}
+	for _, n := range lab.DefaultTopology().Nodes {
+		nodes = append(nodes, n.Name)
+	}
+	others := func(name string) bool { return !strings.HasPrefix(name, begun) }
+	return slices.DeleteFunc(nodes, others), cobra.ShellCompDirectiveNoFileComp
 }
 
 func runInLab(ctx context.Context, o labOptions, node string, argv []string) (int, error) {
@@ -315,7 +203,7 @@ func newLabStatusCommand(o *labOptions) *cobra.Command {
 		Long: `Show the lab: versions, nodes, agents.
 
 Exit codes: 0 it is up, 1 error, or there is no lab.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, out := cmd.Context(), cmd.OutOrStdout()
 			if o.onThisKernel() {
@@ -392,7 +280,7 @@ func newLabServeCommand(shared *labOptions) *cobra.Command {
 		Use:    "serve",
 		Short:  "Boot a guest and serve jobs in it (started by lab up)",
 		Hidden: true,
-		Args:   cobra.NoArgs,
+		Args:   noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Name = shared.name
 			return lab.RunServe(cmd.Context(), o, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))

@@ -85,7 +85,9 @@ traffic between the fabric and OVN, and has the addresses announced.
 Exit codes: 0 ok, 1 error, 2 differences or degraded.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Version:       version,
 	}
+	root.SetVersionTemplate(versionLine())
 	root.AddGroup(&cobra.Group{ID: "daemon", Title: "Daemons:"},
 		&cobra.Group{ID: "operate", Title: "Operate a node:"},
 		&cobra.Group{ID: "lab", Title: "Explore:"})

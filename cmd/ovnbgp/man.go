@@ -13,7 +13,7 @@ func newManCommand() *cobra.Command {
 		Use:    "man DIRECTORY",
 		Short:  "Write a man page for every command",
 		Hidden: true,
-		Args:   cobra.ExactArgs(1),
+		Args:   oneArgument("directory", "pages"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return err

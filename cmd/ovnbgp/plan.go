@@ -1,16 +1,17 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"ovnbgp/internal/agent"
 	"ovnbgp/internal/api"
+	"ovnbgp/internal/config/file"
 	"ovnbgp/internal/plan"
 )
 
@@ -29,7 +30,7 @@ With --from the decisions are made from a snapshot (see ` + "`ovnbgp snapshot`" 
 compared with this node.
 
 Exit codes: 0 nothing to do, 1 error, 2 steps pending.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			preview, err := planOf(cmd, ask, conf, from)
 			if err != nil {
@@ -47,7 +48,7 @@ Exit codes: 0 nothing to do, 1 error, 2 steps pending.`,
 	}
 	ask.addFlags(cmd)
 	conf.addFlags(cmd)
-	cmd.Flags().StringVar(&from, "from", "", "decide from this snapshot file")
+	cmd.Flags().StringVar(&from, "from", "", "decide from this snapshot file; - is standard input")
 	return cmd
 }
 
@@ -68,15 +69,41 @@ func planOf(cmd *cobra.Command, ask askOptions, conf configOptions, from string)
 	if from == "" {
 		return agent.Plan(cmd.Context(), options)
 	}
-	text, err := os.ReadFile(from)
+	text, err := readSnapshot(cmd.Context(), from)
 	if err != nil {
-		return plan.Preview{}, err
+		return plan.Preview{}, fmt.Errorf("read the snapshot %s: %w", from, err)
 	}
 	preview, err := agent.PlanFrom(cmd.Context(), options, json.RawMessage(text))
 	if err != nil {
 		return plan.Preview{}, fmt.Errorf("%s: %w", from, err)
 	}
 	return preview, nil
+}
+
+// maxSnapshot is more than a snapshot of fifty thousand ports by an order of magnitude.
+const maxSnapshot = 1 << 30
+
+// readSnapshot reads a snapshot's file; - is standard input. What writes into a pipe may take its time, so that a signal
+// must end us meanwhile.
+func readSnapshot(ctx context.Context, path string) ([]byte, error) {
+	if path == "-" {
+		path = "/dev/stdin"
+	}
+	type answer struct {
+		text []byte
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		text, err := file.ReadFile(path, true, maxSnapshot)
+		answers <- answer{text, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.text, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func writePlan(w io.Writer, p plan.Preview) error {

@@ -10,7 +10,8 @@ import (
 )
 
 func newSnapshotCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "snapshot", Short: "Save what the agent's decisions depend on", GroupID: "operate"}
+	cmd := &cobra.Command{Use: "snapshot", Short: "Save what decisions depend on, for plan --from", GroupID: "operate",
+		Long: "Save what the agent's decisions depend on. `ovnbgp plan --from FILE` decides from it again, here or on another node."}
 	needSubcommand(cmd)
 	var ask askOptions
 	save := &cobra.Command{
@@ -21,7 +22,7 @@ func newSnapshotCommand() *cobra.Command {
 of the cloud, and no secrets.
 
 Exit codes: 0 saved, 1 error.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument("file", "node1.json"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			raw, err := ask.client().Snapshot(cmd.Context())
 			if err != nil {

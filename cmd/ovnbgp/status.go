@@ -69,7 +69,7 @@ func newStatusCommand() *cobra.Command {
 what is announced, and what is not as it must be.
 
 Exit codes: 0 all is well, 1 error (no agent answers), 2 degraded, starting or stopped.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			report, err := o.client().Status(cmd.Context())
 			if err != nil {

@@ -21,7 +21,7 @@ With --accept-withdrawals it also lets go of withdrawals that the guard holds: e
 the hash names, which ` + "`ovnbgp status`" + ` shows. Root only.
 
 Exit codes: 0 all is well after it, 1 error, 2 something is left (see status).`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("accept-withdrawals") && ask.AcceptWithdrawals == "" {
 				return errors.New("--accept-withdrawals is empty: it takes the hash that `ovnbgp status` shows")

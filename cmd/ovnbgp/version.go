@@ -16,14 +16,14 @@ func newVersionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v := struct {
 				Version string `json:"version"`
 				Go      string `json:"go"`
 			}{version, runtime.Version()}
 			return show(cmd.OutOrStdout(), output, v, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "ovnbgp %s (%s)\n", v.Version, v.Go)
+				_, err := io.WriteString(w, versionLine())
 				return err
 			})
 		},
@@ -31,3 +31,6 @@ func newVersionCommand() *cobra.Command {
 	addOutputFlag(cmd, &output)
 	return cmd
 }
+
+// versionLine is what --version prints, too, which the old agent has.
+func versionLine() string { return fmt.Sprintf("ovnbgp %s (%s)\n", version, runtime.Version()) }

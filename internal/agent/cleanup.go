@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"ovnbgp/internal/apply/ovs"
 	"ovnbgp/internal/config"
@@ -38,19 +39,25 @@ func Cleanup(ctx context.Context, o Options, how CleanupOptions) ([]plan.Planned
 	}
 	var done []plan.Planned
 	err = withNode(ctx, settings, o, func(ctx context.Context, n *node) error {
-		done, err = n.cleanup(ctx, settings.Node, how)
+		if o.Progress != nil {
+			quiet := time.AfterFunc(silence, func() {
+				o.Progress(fmt.Sprintf("waiting for the local switch, for %s at most", patience))
+			})
+			defer quiet.Stop()
+		}
+		local, err := n.ovn.WaitLocal(ctx)
+		if err != nil {
+			return fmt.Errorf("%w; see that it runs and that ovsdb_connection names it", err)
+		}
+		done, err = n.cleanup(ctx, local, settings.Node, how)
 		return err
 	})
 	return done, err
 }
 
-// cleanup removes, looks again, and then has the switch forget the database.
-func (n *node) cleanup(ctx context.Context, c config.Node, how CleanupOptions) ([]plan.Planned, error) {
-	// Which bridges are ours to look at says the switch; without a central database that is enough.
-	local, err := n.ovn.WaitLocal(ctx)
-	if err != nil {
-		return nil, err
-	}
+// cleanup removes, looks again, and then has the switch forget the database. Which bridges are ours to look at says the
+// switch; without a central database that is enough.
+func (n *node) cleanup(ctx context.Context, local ovn.Local, c config.Node, how CleanupOptions) ([]plan.Planned, error) {
 	h, err := n.source.host.Snapshot(ctx)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -88,4 +89,24 @@ func TestUntilNothingIsLeft(t *testing.T) {
 			t.Errorf("%s: %d steps in %d passes, %v", tt.name, len(done), pass, err)
 		}
 	}
+}
+
+// A cleanup says what it waits for, and which option to look at when it has waited in vain.
+func TestCleanupTellsWhatItWaitsFor(t *testing.T) {
+	w := newWorld(t, fake.Start(t).Dir)
+	w.local.Stop(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	told := make(chan string, 1)
+	w.options.Progress = func(text string) {
+		told <- text
+		cancel() // as the time does
+	}
+	_, err := Cleanup(ctx, w.options, CleanupOptions{DryRun: true})
+	if text := <-told; text != "waiting for the local switch, for 30s at most" {
+		t.Errorf("told %q", text)
+	}
+	if err == nil || !strings.Contains(err.Error(), "ovsdb_connection") {
+		t.Errorf("the error is %v", err)
+	}
+	w.local.Run(t)
 }

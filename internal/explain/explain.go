@@ -153,7 +153,7 @@ func announced(d model.Decision, s *Status) Check {
 			c.Text = "held: " + s.Held
 		}
 	default:
-		c.Result = No
+		c.Result, c.Text = No, "by this agent" // FRR's own configuration may have it too
 	}
 	return c
 }

@@ -59,7 +59,7 @@ func TestAddress(t *testing.T) {
   known      yes       Logical_Switch_Port u3 (port vm1)
   wanted     yes       port vm1 is up here, on provider network public (br-ex)
   built      no        route 203.0.113.11/32 dev br-ex table 17900: failed: no such device
-  announced  no        
+  announced  no        by this agent
   why                  not built: route 203.0.113.11/32 dev br-ex table 17900: failed: no such device
   node                 node1
   object     in place  rule to 203.0.113.11/32 lookup 17900
@@ -69,7 +69,7 @@ func TestAddress(t *testing.T) {
   known      yes  Logical_Switch_Port u4 (port vm2)
   wanted     no   port vm2 is on node2: not this node's
   built      -    
-  announced  no   
+  announced  no   by this agent
   why             port vm2 is on node2
   node            node2
 `},

@@ -23,11 +23,9 @@ const (
 	DemoRoutedVM     = "tvm4"
 )
 
-// DemoSettings are what the agents' configuration has besides with the demonstration cloud: tenants' machines are
-// announced by their own addresses where no SNAT is in between, which would change what they answer.
-const DemoSettings = `
-[DEFAULT]
-expose_tenant_networks = True
+// DemoSettings are what [DEFAULT] of the agents' configuration has besides with the demonstration cloud: tenants' machines
+// are announced by their own addresses where no SNAT is in between, which would change what they answer.
+const DemoSettings = `expose_tenant_networks = True
 require_snat_disabled_for_tenant_networks = True
 `
 

@@ -64,8 +64,8 @@ type GuestStatus struct {
 func (g Guest) dir() string             { return filepath.Join(guestBase, g.Name) }
 func (g Guest) path(file string) string { return filepath.Join(g.dir(), file) }
 
-// check refuses names that are no file names.
-func (g Guest) check() error {
+// Check refuses names that are no file names.
+func (g Guest) Check() error {
 	if !regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,30}$`).MatchString(g.Name) {
 		return fmt.Errorf("lab name %q: use small letters, digits and -, at most 31", g.Name)
 	}
@@ -90,6 +90,9 @@ func (g Guest) state() (guestState, error) {
 	return s, nil
 }
 
+// NotUp is the ErrNotUp of a guest of which nothing is there.
+func (g Guest) NotUp() error { return fmt.Errorf("%w under the name %q", ErrNotUp, g.Name) }
+
 // Running reports whether the guest runs.
 func (g Guest) Running() bool {
 	s, err := g.state()
@@ -98,7 +101,7 @@ func (g Guest) Running() bool {
 
 // lock keeps two commands from changing one guest at once.
 func (g Guest) lock(ctx context.Context) (*os.File, error) {
-	if err := g.check(); err != nil {
+	if err := g.Check(); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(guestBase, 0o755); err != nil {
@@ -120,14 +123,17 @@ func (g Guest) Boot(ctx context.Context, o GuestOptions) error {
 	if err := g.clear(ctx); err != nil {
 		return err
 	}
+	dirs := []string{g.dir()}
+	if o.Files == "" { // one that was named is not made: it would be the wrong one
+		dirs = append(dirs, g.path("files"))
+	}
 	if err := o.complete(g); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(o.Files, 0o755); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(g.dir(), 0o755); err != nil {
-		return err
+	for _, dir := range dirs {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
 	}
 	err = g.startBroker(ctx, o.Binary, ServeOptions{Name: g.Name, Image: o.Image.Dir, Memory: o.Memory, Files: o.Files})
 	if err == nil && !g.Running() {
@@ -211,7 +217,7 @@ func (g Guest) Attach(ctx context.Context, argv []string) (int, error) {
 
 // connect reaches the broker, or says what became of the guest.
 func (g Guest) connect(ctx context.Context) (net.Conn, error) {
-	if err := g.check(); err != nil {
+	if err := g.Check(); err != nil {
 		return nil, err
 	}
 	var d net.Dialer
@@ -222,7 +228,7 @@ func (g Guest) connect(ctx context.Context) (net.Conn, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case !g.Exists():
-		return nil, fmt.Errorf("lab %q is not running: `ovnbgp lab up` starts it", g.Name)
+		return nil, fmt.Errorf("%w: `ovnbgp lab up` starts it", g.NotUp())
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("lab %q: %w (are you root?)", g.Name, err)
 	}
@@ -246,7 +252,7 @@ func (Guest) Program() string { return guestBinary }
 func (g Guest) Status() (GuestStatus, error) {
 	s, err := g.state()
 	if errors.Is(err, fs.ErrNotExist) {
-		return GuestStatus{}, fmt.Errorf("%w under the name %q", ErrNotUp, g.Name)
+		return GuestStatus{}, g.NotUp()
 	}
 	if err != nil {
 		return GuestStatus{}, err

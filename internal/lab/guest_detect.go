@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -34,6 +35,31 @@ func KernelMisses() ([]string, error) {
 	}()
 	a := <-answers
 	return a.misses, a.err
+}
+
+// checkNative refuses, before anything is built, what this kernel cannot make or for which programs are missing.
+func checkNative() error {
+	misses, err := KernelMisses()
+	if err != nil {
+		return err
+	}
+	if len(misses) > 0 {
+		return fmt.Errorf("this kernel lacks %s: the lab can run in User-Mode Linux (--uml)", strings.Join(misses, ", "))
+	}
+	missing := missingPrograms(func(name string) bool { _, err := exec.LookPath(name); return err == nil })
+	if len(missing) > 0 {
+		return fmt.Errorf("not found on this host: %s; install OVN, Open vSwitch and FRR, or have the lab run in User-Mode Linux (--uml)",
+			strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// missingPrograms lists those of the programs that nodes run, or the lab itself, which are not there.
+func missingPrograms(there func(string) bool) []string {
+	programs := []string{"ovsdb-server", "ovsdb-tool", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl", "ovs-appctl",
+		"ovn-northd", "ovn-controller", "ovn-nbctl", "ovn-sbctl", "ovn-appctl",
+		frrDir + "/zebra", frrDir + "/bgpd", frrDir + "/bfdd", "vtysh", "ip", "ping"}
+	return slices.DeleteFunc(programs, there)
 }
 
 func tryLinks() ([]string, error) {

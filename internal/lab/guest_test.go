@@ -76,11 +76,11 @@ func TestEndKillsWhatDoesNotListen(t *testing.T) {
 
 func TestGuestNames(t *testing.T) {
 	for _, name := range []string{"", "..", "a/b", "A", strings.Repeat("x", 40)} {
-		if (Guest{Name: name}).check() == nil {
+		if (Guest{Name: name}).Check() == nil {
 			t.Errorf("%q was accepted", name)
 		}
 	}
-	if err := (Guest{Name: "ci-2"}).check(); err != nil {
+	if err := (Guest{Name: "ci-2"}).Check(); err != nil {
 		t.Error(err)
 	}
 }

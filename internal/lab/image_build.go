@@ -67,8 +67,9 @@ func newBuilder(o ImageOptions, dir string, lock *os.File) (*builder, error) {
 
 // steps builds the image and puts it at dir.
 func (b *builder) steps(ctx context.Context, dir string, out io.Writer, steps []step) error {
+	p := progress{w: os.Stderr, terminal: isTerminal(os.Stdout) && isTerminal(os.Stderr), log: b.log.Name()}
 	for _, s := range steps {
-		if err := timed(ctx, out, s.name, s.do); err != nil {
+		if err := timed(ctx, out, s.name, p.during(s.name, s.do)); err != nil {
 			return errors.Join(err, removeTree(b.dir))
 		}
 	}

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -40,6 +39,7 @@ type Fabric struct {
 	Topology Topology
 	program  string // of agents and virtual machines
 	nodes    map[string]Node
+	complete bool // each step of NativeUp was done
 }
 
 // Node finds a running node.
@@ -64,10 +64,23 @@ func (f *Fabric) running(specs []NodeSpec) []Node {
 func (f *Fabric) Chassis() []Node { return f.running(f.Topology.Chassis()) }
 
 // NativeUp builds the fabric in network namespaces of this kernel and reports each step on out. It needs root. A fabric
-// that is up already is an error: end it with NativeDown first.
+// that is up already is ErrUp: end it with NativeDown first. What a start that was ended left behind is removed.
 func NativeUp(ctx context.Context, o NativeOptions, out io.Writer) error {
-	if _, err := OpenFabric(); err == nil {
-		return errors.New("the lab is up already: `ovnbgp lab down` ends it")
+	if err := checkNative(); err != nil {
+		return err
+	}
+	// Of two that start at once the second would take the first one's half for what a killed start left.
+	lock, err := lockFile(ctx, stateDir+".lock", func() { fmt.Fprintln(out, "waiting for another start of the lab") })
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if f, err := OpenFabric(); err == nil {
+		if err := f.checkComplete(); err == nil {
+			return ErrUp
+		} else if _, err := fmt.Fprintln(out, err); err != nil {
+			return err
+		}
 	}
 	// What a broken start left behind has no state file that OpenFabric accepts, but may have processes.
 	if err := NativeDown(ctx, io.Discard); err != nil {
@@ -77,23 +90,31 @@ func NativeUp(ctx context.Context, o NativeOptions, out io.Writer) error {
 		return err
 	}
 	if o.Program == "" {
-		self, err := os.Executable()
-		if err != nil {
+		if o.Program, err = os.Executable(); err != nil {
 			return err
 		}
-		o.Program = self
 	}
 	start := time.Now()
 	f := &Fabric{Topology: DefaultTopology(), program: o.Program, nodes: map[string]Node{}}
 	f.Topology.Embedded = o.Embedded
-	for _, s := range f.steps(o) {
+	if err := f.build(ctx, out, f.steps(o), f.writeState); err != nil {
+		// Half a fabric is of no use to whoever comes next.
+		return errors.Join(err, NativeDown(context.WithoutCancel(ctx), io.Discard))
+	}
+	_, err = fmt.Fprintf(out, "%-36s %5.1f s\n", "fabric up", time.Since(start).Seconds())
+	return err
+}
+
+// build does the steps, and after the last of them has it written down that the fabric is complete: killed at any line
+// before, it is known to be half a one.
+func (f *Fabric) build(ctx context.Context, out io.Writer, steps []step, save func() error) error {
+	for _, s := range steps {
 		if err := timed(ctx, out, s.name, s.do); err != nil {
-			// Half a fabric would be taken for a whole one by whoever comes next.
-			return errors.Join(err, NativeDown(context.WithoutCancel(ctx), io.Discard))
+			return err
 		}
 	}
-	_, err := fmt.Fprintf(out, "%-36s %5.1f s\n", "fabric up", time.Since(start).Seconds())
-	return err
+	f.complete = true
+	return save()
 }
 
 // step is one named part of a long operation.
@@ -122,11 +143,7 @@ func (f *Fabric) steps(o NativeOptions) []step {
 	}
 	// Agents that start at the same moment keep one CPU busy for seconds: last, so that nothing waits for them here.
 	if o.Agent {
-		more := o.AgentConfig
-		if o.Demo {
-			more = DemoSettings + more
-		}
-		steps = append(steps, step{"agents", func(ctx context.Context) error { return f.startAgents(ctx, more) }})
+		steps = append(steps, step{"agents", func(context.Context) error { return f.startAgents(o) }})
 		if o.Embedded {
 			steps = append(steps, sessions)
 		}
@@ -176,7 +193,7 @@ func each(nodes []Node, fn func(Node) error) error {
 
 // NativeDown ends the fabric and removes what it left. It is no error when there is none.
 func NativeDown(_ context.Context, out io.Writer) error {
-	state, err := readState()
+	state, err := readState(stateDir)
 	if errors.Is(err, os.ErrNotExist) {
 		_, err = fmt.Fprintln(out, "no lab is up")
 		return err
@@ -185,7 +202,7 @@ func NativeDown(_ context.Context, out io.Writer) error {
 		return err
 	}
 	var errs []error
-	for _, n := range state.nodes() {
+	for _, n := range state.nodes(stateDir) {
 		errs = append(errs, stopNode(n))
 	}
 	// MNT_DETACH: the dying nodes' bind mounts may hold it for a moment longer.
@@ -213,80 +230,6 @@ func NativeRun(ctx context.Context, node string, argv []string) (int, error) {
 		return 1, err
 	}
 	return n.Attach(ctx, os.Stdin, os.Stdout, os.Stderr, argv)
-}
-
-// nativeState is the file by which later calls find the fabric.
-type nativeState struct {
-	Topology Topology
-	Program  string
-	Pids     map[string]int
-}
-
-func (s nativeState) nodes() []Node {
-	var out []Node
-	for _, spec := range s.Topology.Nodes {
-		if pid, ok := s.Pids[spec.Name]; ok {
-			out = append(out, Node{NodeSpec: spec, Pid: pid, Dir: filepath.Join(stateDir, spec.Name), Program: s.Program})
-		}
-	}
-	return out
-}
-
-func readState() (nativeState, error) {
-	var s nativeState
-	text, err := os.ReadFile(filepath.Join(stateDir, "state.json"))
-	if err != nil {
-		return s, fmt.Errorf("read the lab's state: %w", err)
-	}
-	if err := json.Unmarshal(text, &s); err != nil {
-		return s, fmt.Errorf("read the lab's state: %w", err)
-	}
-	return s, nil
-}
-
-func (f *Fabric) writeState() error {
-	s := nativeState{Topology: f.Topology, Program: f.program, Pids: map[string]int{}}
-	for name, n := range f.nodes {
-		s.Pids[name] = n.Pid
-	}
-	return writeJSON(filepath.Join(stateDir, "state.json"), s)
-}
-
-// writeJSON replaces a file at once: a reader never sees half of it.
-func writeJSON(path string, v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.WriteFile(path+".new", append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return os.Rename(path+".new", path)
-}
-
-// ErrNotUp is returned when no lab runs on this kernel.
-var ErrNotUp = errors.New("no lab is up")
-
-// OpenFabric finds the fabric that NativeUp built. It returns ErrNotUp when there is none, or when a node has died.
-func OpenFabric() (*Fabric, error) {
-	s, err := readState()
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, ErrNotUp
-	}
-	if err != nil {
-		return nil, err
-	}
-	f := &Fabric{Topology: s.Topology, program: s.Program, nodes: map[string]Node{}}
-	for _, n := range s.nodes() {
-		if !n.Alive() {
-			return nil, fmt.Errorf("%w: node %s has died", ErrNotUp, n.Name)
-		}
-		f.nodes[n.Name] = n
-	}
-	if len(f.nodes) < len(s.Topology.Nodes) {
-		return nil, fmt.Errorf("%w: only %d of %d nodes were started", ErrNotUp, len(f.nodes), len(s.Topology.Nodes))
-	}
-	return f, nil
 }
 
 // startNodes makes the namespaces of all nodes and the directories in them.
@@ -351,6 +294,9 @@ type NodeStatus struct {
 func NativeStatus(ctx context.Context) (Status, error) {
 	f, err := OpenFabric()
 	if err != nil {
+		return Status{}, err
+	}
+	if err := f.checkComplete(); err != nil {
 		return Status{}, err
 	}
 	var s Status

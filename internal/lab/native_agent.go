@@ -23,18 +23,22 @@ const (
 )
 
 // agentSettings is the configuration an operator of this fabric would write.
-func (f *Fabric) agentSettings(more string) string {
+func (f *Fabric) agentSettings(n Node, o NativeOptions) string {
+	demo := ""
+	if o.Demo {
+		demo = DemoSettings
+	}
 	return fmt.Sprintf(`[DEFAULT]
 debug = False
 driver = nb_ovn_bgp_driver
 exposing_method = underlay
 bgp_AS = %d
 ovsdb_connection = unix:/run/openvswitch/db.sock
-
+%s
 [ovn]
 ovn_nb_connection = %s
 ovn_sb_connection = %s
-%s`, nodeAS, f.Topology.Remote(f.Topology.NBPort), f.Topology.Remote(f.Topology.SBPort), more)
+%s`, nodeAS, demo, f.Topology.Remote(f.Topology.NBPort), f.Topology.Remote(f.Topology.SBPort), f.speaking(n)+o.AgentConfig)
 }
 
 // speaking are the settings of a node whose agent speaks BGP itself, in the shape of the nodes' frr.conf.
@@ -61,9 +65,9 @@ as = external
 }
 
 // startAgents starts an agent on every chassis.
-func (f *Fabric) startAgents(_ context.Context, more string) error {
+func (f *Fabric) startAgents(o NativeOptions) error {
 	return each(f.Chassis(), func(n Node) error {
-		if err := n.WriteFile(AgentConfig, f.agentSettings(f.speaking(n)+more), 0o644); err != nil {
+		if err := n.WriteFile(AgentConfig, f.agentSettings(n, o), 0o644); err != nil {
 			return err
 		}
 		return n.StartAgent()

@@ -24,7 +24,7 @@ const frrDir = "/usr/lib/frr"
 // nodeFRR is frr.conf in the shape operators deploy: BGP unnumbered to the leaf, host routes out, only the default
 // route into the kernel. It knows nothing of the agent: the agent adds its VRF and the leak from it at run time.
 // Unnumbered BGP finds its peer by router advertisements; at FRR's own interval of 10 s a session needs that long to
-// begin.
+// begin. What bridges are given to answer with stays at home, as far as "redistribute connected" would tell of it.
 const nodeFRR = `frr defaults traditional
 hostname {{.Name}}
 log file /var/log/frr/frr.log informational
@@ -63,8 +63,10 @@ router bgp {{.AS}}
  exit-address-family
 !
 ip prefix-list only-default permit 0.0.0.0/0
+ip prefix-list only-host-prefixes deny 169.254.0.0/16 le 32
 ip prefix-list only-host-prefixes permit 0.0.0.0/0 ge 32
 ipv6 prefix-list only-default permit ::/0
+ipv6 prefix-list only-host-prefixes deny fd53:d91e:400:7f17::/64 le 128
 ipv6 prefix-list only-host-prefixes permit ::/0 ge 128
 !
 route-map rm-only-default permit 10

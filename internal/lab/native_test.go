@@ -40,6 +40,8 @@ func TestNodeFRRConfig(t *testing.T) {
 	text := value[string](t)(renderFRR(value[NodeSpec](t)(topology.Node("compute1")), topology))
 	for _, line := range []string{
 		"router bgp 64999", " bgp router-id 172.30.0.11", " neighbor eth0 interface peer-group uplink",
+		"ip prefix-list only-host-prefixes deny 169.254.0.0/16 le 32",
+		"ipv6 prefix-list only-host-prefixes deny fd53:d91e:400:7f17::/64 le 128",
 		" set src 172.30.0.11", " set src 2001:db8:30::11", "ip nht resolve-via-default", "ipv6 nht resolve-via-default",
 	} {
 		if !slices.Contains(strings.Split(text, "\n"), line) {

@@ -38,6 +38,7 @@ func TestExamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			checkNeeds(t, string(text))
 			got, err := load(true, strings.ReplaceAll(string(text), "/etc/ovnbgp/", secrets+"/"))
 			if err != nil {
 				t.Fatal(err)
@@ -56,6 +57,22 @@ func TestExamples(t *testing.T) {
 				t.Errorf("BGP (-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+// checkNeeds: the head of an example names the files that whoever tries it must have.
+func checkNeeds(t *testing.T, text string) {
+	t.Helper()
+	head, body, _ := strings.Cut(text, "\n\n")
+	_, needs, found := strings.Cut(head, "# Needs: ")
+	if !found {
+		t.Error("its head says nothing of what it needs")
+	}
+	for line := range strings.Lines(body) {
+		name, path, _ := strings.Cut(strings.TrimSpace(line), " = ")
+		if strings.HasSuffix(name, "_file") && !strings.Contains(needs, path) {
+			t.Errorf("its head does not say that it needs %s", path)
+		}
 	}
 }
 

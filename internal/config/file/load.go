@@ -5,6 +5,8 @@ package file
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -31,17 +33,25 @@ type Result struct {
 	Warnings Problems
 	// Unbuilt names what the settings ask for and this version cannot do. An agent refuses to start on it.
 	Unbuilt Problems
+	// Missing is what the settings name and what is not there, or not what it must be, now: keys and certificates. An agent
+	// starts all the same and tries again, for they may come later.
+	Missing Problems
+	// Files are those that were read, in order.
+	Files []string
 }
 
 // Startable returns an error that names everything the settings ask for and this version cannot do.
 func (r Result) Startable() error { return r.Unbuilt.orNil() }
+
+// Usable is Startable, and an error too for what is missing.
+func (r Result) Usable() error { return slices.Concat(r.Unbuilt, r.Missing).orNil() }
 
 // Load reads the sources in order. Its error is a Problems: every mistake of every file. Under strict, warnings
 // are mistakes too.
 func Load(sources []Source, strict bool) (Result, error) {
 	var l loader
 	for _, source := range sources {
-		for _, path := range l.files(source) {
+		for _, path := range l.paths(source) {
 			l.file(path, source.Pipe)
 		}
 	}
@@ -50,6 +60,7 @@ func Load(sources []Source, strict bool) (Result, error) {
 
 // loader gathers the files' entries and what is wrong with them.
 type loader struct {
+	read     []string           // the files
 	byFile   [][]entry          // by file, in order
 	opened   map[string][]place // where each group is opened
 	problems Problems
@@ -57,7 +68,7 @@ type loader struct {
 	unbuilt  Problems
 }
 
-func (l *loader) files(source Source) []string {
+func (l *loader) paths(source Source) []string {
 	if !source.Dir {
 		return []string{source.Path}
 	}
@@ -71,11 +82,14 @@ func (l *loader) files(source Source) []string {
 			paths = append(paths, filepath.Join(source.Path, f.Name()))
 		}
 	}
+	if len(paths) == 0 && err == nil {
+		l.warnings = append(l.warnings, Problem{File: source.Path, Text: "the directory has no *.conf file: nothing was read"})
+	}
 	return paths
 }
 
 func (l *loader) file(path string, pipe bool) {
-	text, err := readFile(path, pipe)
+	text, err := ReadFile(path, pipe, maxBytes)
 	if err != nil {
 		l.problems = append(l.problems, Problem{File: path, Text: "cannot be read: " + cause(err)})
 		return
@@ -83,9 +97,12 @@ func (l *loader) file(path string, pipe bool) {
 	l.text(path, string(text))
 }
 
-// readFile reads a regular file, or a pipe where that is asked for. Any other pipe would keep us waiting for somebody to
-// write to it, and a device for ever.
-func readFile(path string, pipe bool) ([]byte, error) {
+// maxBytes is far more than any configuration has: what is longer was named by mistake.
+const maxBytes = 16 << 20
+
+// ReadFile reads a regular file of at most limit bytes, or a pipe where that is asked for. Any other pipe would keep us
+// waiting for somebody to write to it, and a device for ever. Whoever takes a file's name from a user reads it so.
+func ReadFile(path string, pipe bool, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
@@ -97,7 +114,16 @@ func readFile(path string, pipe bool) ([]byte, error) {
 	default:
 		return nil, errors.New("it is not a regular file")
 	}
-	return os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = fmt.Errorf("it is longer than %d MB", limit>>20)
+	}
+	return text, err
 }
 
 // isHanded tells whether a path names a file that this process has open already.
@@ -107,6 +133,7 @@ func isHanded(path string) bool {
 
 func (l *loader) text(path, text string) {
 	r := read(path, text)
+	l.read = append(l.read, path)
 	l.problems = append(l.problems, r.problems...)
 	l.warnings = append(l.warnings, r.warnings...)
 	l.byFile = append(l.byFile, r.entries)
@@ -138,6 +165,7 @@ func (l *loader) result(strict bool) (Result, error) {
 		l.set(&settings, o, in)
 	}
 	l.logging(&settings)
+	l.foreignBooleans(in)
 	if settings.Node.NIC == settings.Node.VRF && settings.Node.NIC != "" {
 		e, _ := l.last(spelling{"DEFAULT", "bgp_nic"})
 		l.problems = append(l.problems, Problem{File: e.File, Line: e.Line, Option: "[DEFAULT] bgp_nic",
@@ -152,7 +180,17 @@ func (l *loader) result(strict bool) (Result, error) {
 	if err := l.inOrder(l.problems).orNil(); err != nil {
 		return Result{}, err
 	}
-	return Result{Settings: settings, Warnings: l.inOrder(l.warnings), Unbuilt: l.inOrder(l.unbuilt)}, nil
+	if l.setsNothing() { // strict or not: the reference itself sets nothing
+		l.warnings = append(l.warnings, Problem{File: l.read[len(l.read)-1], Text: "nothing is set: all options have their defaults"})
+	}
+	missing := l.missing(settings)
+	return Result{Settings: settings, Warnings: l.inOrder(l.warnings), Unbuilt: l.inOrder(l.unbuilt), Missing: l.inOrder(missing),
+		Files: l.read}, nil
+}
+
+// setsNothing tells whether files were read and none of them sets anything.
+func (l *loader) setsNothing() bool {
+	return len(l.read) > 0 && len(slices.Concat(l.byFile...)) == 0 && len(l.problems) == 0
 }
 
 // inOrder sorts by line within each file, and keeps the order in which the files came.
@@ -221,6 +259,23 @@ func (l *loader) notBuilt(o option, problem Problem, value string) {
 	if o.Built != nil && !slices.Contains(o.Built, value) {
 		problem.Text = "is known, but not built yet; built: " + strings.Join(o.Built, ", ")
 		l.unbuilt = append(l.unbuilt, problem)
+	}
+}
+
+// foreignBooleans refuses what oslo would not start with either.
+func (l *loader) foreignBooleans(in interpolation) {
+	for _, name := range foreignFlags() {
+		for _, s := range []spelling{{"DEFAULT", name}, {"DEFAULT", strings.ReplaceAll(name, "_", "-")}} {
+			e, ok := l.last(s)
+			if !ok {
+				continue
+			}
+			value, err := in.expand(e.value, e.group)
+			if _, known := truth(strings.TrimSpace(value)); known && err == nil {
+				continue
+			}
+			l.wrong(s.Group, s.Name, "must be "+truthAllowed)
+		}
 	}
 }
 

@@ -95,3 +95,9 @@ func foreign() []string {
 		"watch_log_file",
 	}
 }
+
+// foreignFlags are those of the foreign options that are booleans.
+func foreignFlags() []string {
+	return []string{"debug", "fatal_deprecations", "log_color", "publish_errors", "use_eventlog", "use_journal", "use_json",
+		"use_stderr", "use_syslog", "verbose", "watch_log_file"}
+}

@@ -56,8 +56,8 @@ func (l *loader) reportUnknown(e entry, groupIndex int, table []option) {
 			return
 		}
 		p.Text += "; its options are ignored"
-		if e.group == "default" {
-			p.Text += " (the group is written [DEFAULT])"
+		if written := properGroup(e.group); written != "" {
+			p.Text += " (the group is written [" + written + "])"
 		}
 		l.warnings = append(l.warnings, p)
 		return
@@ -71,6 +71,18 @@ func (l *loader) reportUnknown(e entry, groupIndex int, table []option) {
 	}
 	p.Text += "; it is ignored"
 	l.warnings = append(l.warnings, p)
+}
+
+// properGroup is how a group is written that was given blanks, or DEFAULT in another case; "" where neither is it.
+func properGroup(name string) string {
+	name = strings.TrimSpace(name)
+	switch {
+	case strings.EqualFold(name, "DEFAULT"):
+		return "DEFAULT"
+	case groupIndex(name) >= 0:
+		return name
+	}
+	return ""
 }
 
 // meantOption finds the option that a name is perhaps a slip of: of the same group, else one that another group

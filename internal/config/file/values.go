@@ -63,8 +63,10 @@ func optional[T any](parse func(string) (T, bool)) func(string) (T, bool) {
 }
 
 func boolean(at field[bool]) kind {
-	return scalar("boolean", "true or false (also yes, no, on, off, 1, 0)", at, truth)
+	return scalar("boolean", truthAllowed, at, truth)
 }
+
+const truthAllowed = "true or false (also yes, no, on, off, 1, 0)"
 
 // truth reads a boolean as oslo.config does.
 func truth(text string) (value, ok bool) {
