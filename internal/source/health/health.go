@@ -165,6 +165,10 @@ func (s *Source) note(ctx context.Context, r *runner, err error) {
 	if ctx.Err() != nil {
 		return // the address is not watched any more, or by another runner
 	}
+	// Run may not have stopped this runner yet: what another check asked says nothing of this one.
+	if check, watched := s.watched[r.address]; !watched || !reflect.DeepEqual(check, r.check) {
+		return
+	}
 	now, needed, counter := State{Health: model.Passing}, r.check.Rise, &s.attempts.Passed
 	if err != nil {
 		now, needed, counter = State{Health: model.Failing, Text: err.Error()}, r.check.Fall, &s.attempts.Failed

@@ -149,6 +149,40 @@ func TestAnotherCheck(t *testing.T) {
 	})
 }
 
+// An attempt of a check that is no more wanted may end before its runner is stopped: it says nothing of the new one, and
+// is not counted.
+func TestAttemptOfAnotherCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New() // not run: as if Run had not come to it yet
+		other := watching()
+		c := other[vip()]
+		c.TCP = "127.0.0.1:81"
+		other[vip()] = c
+		for _, watched := range []map[netip.Addr]Check{other, nil} {
+			s.Watch(watching())
+			old := &runner{source: s, address: vip(), check: watching()[vip()]}
+			s.Watch(watched)
+			s.note(t.Context(), old, errors.New("connection refused"))
+			if got := s.Watch(other)[vip()]; got != (State{Health: model.HealthUnknown}) {
+				t.Errorf("an attempt of the old check made the new one's state %v", got)
+			}
+			select {
+			case <-s.Pokes():
+				t.Error("somebody was told")
+			default:
+			}
+		}
+		if got := s.Attempts(); got != (Attempts{}) {
+			t.Errorf("attempts: %v", got)
+		}
+		now := &runner{source: s, address: vip(), check: c}
+		s.note(t.Context(), now, nil)
+		if got := s.Watch(other)[vip()].Health; got != model.Passing {
+			t.Errorf("after an attempt of its own it is %s", got)
+		}
+	})
+}
+
 func TestTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{}
