@@ -84,6 +84,33 @@ func (l Link) String() string {
 	return s
 }
 
+// maxNested is how deep the kernel lets links be enslaved to one another (MAX_NEST_DEV).
+const maxNested = 8
+
+// InVRF tells by index which links are a VRF, or in one: by themselves, or with a bridge or bond whose ports they are. The
+// VRF of the given name counts whatever its kind.
+func InVRF(links []Link, name string) map[int]bool {
+	byIndex := make(map[int]Link, len(links))
+	for _, l := range links {
+		byIndex[l.Index] = l
+	}
+	in := map[int]bool{}
+	for _, l := range links {
+		at, there := l, true
+		for range maxNested + 1 {
+			if !there {
+				break // in another namespace, or just gone
+			}
+			if at.Kind == "vrf" || at.Name == name {
+				in[l.Index] = true
+				break
+			}
+			at, there = byIndex[at.Master]
+		}
+	}
+	return in
+}
+
 // Addr is an address on a link.
 type Addr struct {
 	LinkIndex int

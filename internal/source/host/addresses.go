@@ -9,8 +9,8 @@ import (
 	"ovnbgp/internal/model"
 )
 
-// Addresses says which of these addresses the host has now, and on what. What is in the given VRF does not count: there are
-// announcements, and not addresses of the host.
+// Addresses says which of these addresses the host has now, and on what. What is in a VRF does not count: in the given one
+// are announcements, and in another are addresses that no packet of the default one reaches.
 func (s *Source) Addresses(ctx context.Context, list []netip.Addr, vrf string) ([]model.HostAddress, error) {
 	if len(list) == 0 {
 		return nil, nil
@@ -38,16 +38,13 @@ func (s *Source) Addresses(ctx context.Context, list []netip.Addr, vrf string) (
 	return found, nil
 }
 
-// usableLinks are the names of those that are up and not in the VRF. A link may be up without a carrier: its addresses are
+// usableLinks are the names of those that are up and in no VRF. A link may be up without a carrier: its addresses are
 // the host's, by whichever link packets for them come.
 func usableLinks(list []netlink.Link, vrf string) map[int]string {
-	names := make(map[int]string, len(list))
-	for _, l := range list {
-		names[l.Index] = l.Name
-	}
+	inVRF := netlink.InVRF(list, vrf)
 	usable := make(map[int]string, len(list))
 	for _, l := range list {
-		if l.AdminUp && l.Name != vrf && (l.Master == 0 || names[l.Master] != vrf) {
+		if l.AdminUp && !inVRF[l.Index] {
 			usable[l.Index] = l.Name
 		}
 	}
