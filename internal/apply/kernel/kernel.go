@@ -103,6 +103,7 @@ type view struct {
 	// withoutIPv6 says of devices why they have no IPv6, as far as it was asked.
 	withoutIPv6 map[string]string
 	tellable    []netip.Prefix // see announced
+	inVRF       map[int]bool   // see deviceOf
 }
 
 // hop is an address behind a link.

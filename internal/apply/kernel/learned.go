@@ -68,11 +68,15 @@ func (v *view) usable(hops []model.NextHop) []model.NextHop {
 }
 
 // deviceOf finds the device that a gateway is on by the addresses on it; "" leaves it to the kernel, which would take the
-// first next hop's device for all of an IPv6 route's.
+// first next hop's device for all of an IPv6 route's. What is in a VRF, our announcements too, leads nowhere from the main
+// table.
 func (v *view) deviceOf(gateway netip.Addr) string {
+	if v.inVRF == nil {
+		v.inVRF = netlink.InVRF(v.Links, v.vrf.Name)
+	}
 	longest, found := -1, ""
 	for _, a := range v.Addrs {
-		if a.Prefix.Bits() > longest && a.Prefix.Masked().Contains(gateway) {
+		if a.Prefix.Bits() > longest && a.Prefix.Masked().Contains(gateway) && !v.inVRF[a.LinkIndex] {
 			longest, found = a.Prefix.Bits(), v.names[a.LinkIndex]
 		}
 	}
