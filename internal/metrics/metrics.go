@@ -58,7 +58,7 @@ type Reconcile struct {
 	Drift       *prometheus.CounterVec // kind
 	Applied     prometheus.Histogram
 
-	Desired       *prometheus.GaugeVec // afi, vrf
+	Desired       *prometheus.GaugeVec // afi, vrf, kind
 	RoutesApplied *prometheus.GaugeVec // afi, vrf
 	Suppressed    *prometheus.GaugeVec // reason
 	GuardActive   prometheus.Gauge
@@ -95,7 +95,7 @@ func newReconcile(m maker) *Reconcile {
 			"Steps that put back what another hand had changed, by kind of object.", "kind"),
 		Applied: m.histogram(EventToApplied,
 			"Seconds from a source's first poke to the end of the round that changed something for it."),
-		Desired:       m.gaugeVec(RoutesDesired, "Announcements that must be.", "afi", "vrf"),
+		Desired:       m.gaugeVec(RoutesDesired, "Announcements that must be, by kind; one of several kinds counts once, under all their names.", "afi", "vrf", "kind"),
 		RoutesApplied: m.gaugeVec(RoutesApplied, "Announcements the world is told.", "afi", "vrf"),
 		Suppressed:    m.gaugeVec(RoutesSuppressed, "Addresses here that are not announced, by reason.", "reason"),
 		GuardActive:   m.gauge(GuardActive, "Whether the guard holds withdrawals back."),

@@ -260,6 +260,21 @@ func (n Node) Keys() []string {
 	return keys
 }
 
+// KindNames names the kinds of each announcement, in the order of Keys: "port", of one of several "floating-ip,port".
+func (n Node) KindNames() []string {
+	names := make([]string, len(n.Announcements))
+	for i, a := range n.Announcements {
+		if len(a.Kinds) == 0 {
+			continue
+		}
+		names[i] = string(a.Kinds[0])
+		for _, k := range a.Kinds[1:] {
+			names[i] += "," + string(k)
+		}
+	}
+	return names
+}
+
 // Without returns the state without the announcements of these keys. What carries them stays.
 func (n Node) Without(keys ...string) Node {
 	if len(keys) == 0 {

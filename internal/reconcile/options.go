@@ -42,6 +42,8 @@ type Options[I any, S State[S]] struct {
 
 	// Count lists how many objects of each kind a state wants, for the status.
 	Count func(S) []status.Count
+	// Kinds names the kind of each key that a state wants, in the order of Keys, for the metrics.
+	Kinds func(S) []string
 	// Writes returns how many writes each subsystem has made, for the status.
 	Writes  func() map[string]uint64
 	Version string

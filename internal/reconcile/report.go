@@ -105,14 +105,28 @@ type measured struct {
 
 // measureRoutes sets the gauges of what is wanted, announced and suppressed.
 func (r *round[I, S]) measureRoutes(announced set) {
-	now := measured{desired: countRoutes(r.wanted), applied: countRoutes(announced), suppressed: map[routeLabels]int{}}
+	now := measured{desired: map[routeLabels]int{}, applied: map[routeLabels]int{}, suppressed: map[routeLabels]int{}}
+	var kinds []string
+	if r.opts.Kinds != nil {
+		kinds = r.opts.Kinds(r.want)
+	}
+	for i, k := range r.keys {
+		labels := labelsOf(k)
+		if i < len(kinds) {
+			labels[2] = kinds[i]
+		}
+		now.desired[labels]++
+	}
+	for k := range announced {
+		now.applied[labelsOf(k)]++
+	}
 	for _, d := range r.decisions {
 		if d.Verdict == model.Suppressed {
 			now.suppressed[routeLabels{d.Reason}]++
 		}
 	}
 	m, before := r.opts.Metrics, r.measured
-	replaceSeries(m.Desired, 2, before.desired, now.desired)
+	replaceSeries(m.Desired, 3, before.desired, now.desired)
 	replaceSeries(m.RoutesApplied, 2, before.applied, now.applied)
 	replaceSeries(m.Suppressed, 1, before.suppressed, now.suppressed)
 	r.measured = now
@@ -130,21 +144,16 @@ func replaceSeries(gauge *prometheus.GaugeVec, labels int, before, now map[route
 	}
 }
 
-// routeLabels are the values of a series' labels: afi and vrf, or the reason alone.
-type routeLabels [2]string
+// routeLabels are the values of a series' labels: afi, vrf and kind, as far as the series has them, or the reason alone.
+type routeLabels [3]string
 
-// countRoutes counts announcement keys ("bgp-vrf 203.0.113.9/32") by address family and VRF.
-func countRoutes(keys set) map[routeLabels]int {
-	count := map[routeLabels]int{}
-	for k := range keys {
-		vrf, prefix, _ := strings.Cut(k, " ")
-		labels := routeLabels{"ipv4", vrf}
-		if strings.Contains(prefix, ":") {
-			labels[0] = "ipv6"
-		}
-		count[labels]++
+// labelsOf returns the address family and VRF of an announcement's key ("bgp-vrf 203.0.113.9/32").
+func labelsOf(key string) routeLabels {
+	vrf, prefix, _ := strings.Cut(key, " ")
+	if strings.Contains(prefix, ":") {
+		return routeLabels{"ipv6", vrf}
 	}
-	return count
+	return routeLabels{"ipv4", vrf}
 }
 
 // problem words what a preview could not plan.

@@ -18,13 +18,23 @@ func TestRoutesAreMeasured(t *testing.T) {
 	w := newWorld("bgp-vrf 203.0.113.9/32", "bgp-vrf 2001:db8::9/128")
 	w.decisions = []model.Decision{{Verdict: model.Suppressed, Reason: "snat"}, {Verdict: model.Suppressed, Reason: "snat"},
 		{Verdict: model.Announced, Reason: "port-up"}}
-	play(t, w, func(o *Options[*world, keys]) { o.Metrics = metrics.NewReconcile(registry) }, func(t *testing.T, _ *loopOf) {
+	kinds := map[string]string{"bgp-vrf 203.0.113.9/32": "port", "bgp-vrf 2001:db8::9/128": "floating-ip,port"}
+	play(t, w, func(o *Options[*world, keys]) {
+		o.Metrics = metrics.NewReconcile(registry)
+		o.Kinds = func(k keys) (names []string) {
+			for _, key := range k.Keys() {
+				names = append(names, kinds[key])
+			}
+			return names
+		}
+	}, func(t *testing.T, _ *loopOf) {
 		wantSeries(t, registry, "routes_applied{ipv4,bgp-vrf} 1", "routes_applied{ipv6,bgp-vrf} 1",
-			"routes_desired{ipv4,bgp-vrf} 1", "routes_desired{ipv6,bgp-vrf} 1", "routes_suppressed{snat} 2")
+			"routes_desired{ipv4,port,bgp-vrf} 1", "routes_desired{ipv6,floating-ip,port,bgp-vrf} 1", "routes_suppressed{snat} 2")
 		w.want = []string{"bgp-vrf 203.0.113.9/32"}
+		kinds["bgp-vrf 203.0.113.9/32"] = "gateway" // another kind of the same: the old series goes
 		w.decisions = []model.Decision{{Verdict: model.Suppressed, Reason: "overlap"}}
 		w.poke()
-		wantSeries(t, registry, "routes_applied{ipv4,bgp-vrf} 1", "routes_desired{ipv4,bgp-vrf} 1",
+		wantSeries(t, registry, "routes_applied{ipv4,bgp-vrf} 1", "routes_desired{ipv4,gateway,bgp-vrf} 1",
 			"routes_suppressed{overlap} 1")
 	})
 }

@@ -39,6 +39,7 @@ type round[I any, S State[S]] struct {
 
 	in        I
 	want      S
+	keys      []string // that the state wants, in its order
 	wanted    set
 	decisions []model.Decision
 	unwanted  map[string]model.Decision // those on keys that are not wanted; see lastWord
@@ -155,7 +156,8 @@ func (r *round[I, S]) read(ctx context.Context) error {
 		r.compute()
 	}
 	r.hasWant = true
-	r.wanted = setOf(r.want.Keys())
+	r.keys = r.want.Keys()
+	r.wanted = setOf(r.keys)
 	r.readAnnounced(ctx)
 	return nil
 }
