@@ -9,29 +9,22 @@ import (
 
 // writePeers lists the BGP neighbours.
 func writePeers(out *bytes.Buffer, r Report) {
-	if len(r.Peers) == 0 {
-		return
-	}
-	out.WriteString("\n")
-	table(out, func(t *bytes.Buffer) {
-		fmt.Fprintln(t, "PEER\tADDRESS\tAS\tSTATE\tUP\tIN/OUT\tBFD\tWARNING")
-		for _, p := range r.Peers {
-			address, as, up, bfd := "-", "-", "-", p.BFD
-			if p.Address.IsValid() {
-				address = p.Address.String()
-			}
-			if p.AS != 0 {
-				as = fmt.Sprint(p.AS)
-			}
-			if !p.Since.IsZero() {
-				up = ago(r.Time, p.Since)
-			}
-			if bfd == "" {
-				bfd = "-"
-			}
-			in, told := prefixes(p)
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d/%d\t%s\t%s\n", p.Name, address, as, p.State, up, in, told, bfd, p.Warning)
+	list(out, "PEER\tADDRESS\tAS\tSTATE\tUP\tIN/OUT\tBFD\tWARNING", r.Peers, func(t *bytes.Buffer, p model.Session) {
+		address, as, up, bfd := "-", "-", "-", p.BFD
+		if p.Address.IsValid() {
+			address = p.Address.String()
 		}
+		if p.AS != 0 {
+			as = fmt.Sprint(p.AS)
+		}
+		if !p.Since.IsZero() {
+			up = ago(r.Time, p.Since)
+		}
+		if bfd == "" {
+			bfd = "-"
+		}
+		in, told := prefixes(p)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d/%d\t%s\t%s\n", p.Name, address, as, p.State, up, in, told, bfd, p.Warning)
 	})
 }
 

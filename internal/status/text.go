@@ -128,6 +128,20 @@ func table(out *bytes.Buffer, rows func(*bytes.Buffer)) {
 	_ = t.Flush()
 }
 
+// list writes rows as a table below an empty line; of no rows nothing.
+func list[T any](out *bytes.Buffer, header string, rows []T, row func(*bytes.Buffer, T)) {
+	if len(rows) == 0 {
+		return
+	}
+	out.WriteString("\n")
+	table(out, func(t *bytes.Buffer) {
+		fmt.Fprintln(t, header)
+		for _, x := range rows {
+			row(t, x)
+		}
+	})
+}
+
 // writeMore ends a list with how many more there are than it shows, if any.
 func writeMore(out *bytes.Buffer, indent string, more int) {
 	if more > 0 {
@@ -177,19 +191,12 @@ func withheldText(r Report) string {
 }
 
 func writeSubsystems(out *bytes.Buffer, r Report) {
-	if len(r.Subsystems) == 0 {
-		return
-	}
-	out.WriteString("\n")
-	table(out, func(t *bytes.Buffer) {
-		fmt.Fprintln(t, "SUBSYSTEM\tROLE\tREAD\tWRITES\tOBJECTS")
-		for _, s := range r.Subsystems {
-			read := "yes"
-			if !s.Read {
-				read = "no: " + s.Err
-			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", s.Name, s.Role, read, s.Writes, countText(r.Counts, s.Name))
+	list(out, "SUBSYSTEM\tROLE\tREAD\tWRITES\tOBJECTS", r.Subsystems, func(t *bytes.Buffer, s Subsystem) {
+		read := "yes"
+		if !s.Read {
+			read = "no: " + s.Err
 		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", s.Name, s.Role, read, s.Writes, countText(r.Counts, s.Name))
 	})
 }
 
@@ -209,61 +216,33 @@ func countText(counts []Count, subsystem string) string {
 }
 
 func writeDecisions(out *bytes.Buffer, r Report) {
-	if len(r.Decisions) == 0 {
-		return
-	}
-	out.WriteString("\n")
-	table(out, func(t *bytes.Buffer) {
-		fmt.Fprintln(t, "DECISION\tREASON\tADDRESSES")
-		for _, d := range r.Decisions {
-			fmt.Fprintf(t, "%s\t%s\t%d\n", d.Verdict, d.Reason, d.Count)
-		}
+	list(out, "DECISION\tREASON\tADDRESSES", r.Decisions, func(t *bytes.Buffer, d ReasonCount) {
+		fmt.Fprintf(t, "%s\t%s\t%d\n", d.Verdict, d.Reason, d.Count)
 	})
 }
 
 func writeRemarks(out *bytes.Buffer, r Report) {
-	if len(r.Remarks) == 0 {
-		return
-	}
-	out.WriteString("\n")
 	shown := r.Remarks[:min(len(r.Remarks), screenRemarks)]
-	table(out, func(t *bytes.Buffer) {
-		fmt.Fprintln(t, "REMARK\tON\tTEXT")
-		for _, m := range shown {
-			fmt.Fprintf(t, "%s\t%s\t%s\n", m.Reason, m.Row, m.Text)
-		}
+	list(out, "REMARK\tON\tTEXT", shown, func(t *bytes.Buffer, m Remark) {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", m.Reason, m.Row, m.Text)
 	})
 	writeMore(out, "", len(r.Remarks)-len(shown)+r.MoreRemarks)
 }
 
 func writeTroubles(out *bytes.Buffer, r Report) {
-	if len(r.Troubles) == 0 {
-		return
-	}
-	out.WriteString("\n")
 	shown := r.Troubles[:min(len(r.Troubles), screenTroubles)]
-	table(out, func(t *bytes.Buffer) {
-		fmt.Fprintln(t, "STATE\tSUBSYSTEM\tOBJECT\tSINCE\tTRIES\tERROR")
-		for _, o := range shown {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\n", o.State, o.Subsystem, strings.TrimSpace(string(o.Verb)+" "+o.Object),
-				ago(r.Time, o.Since), o.Tries, strings.ReplaceAll(o.Err, "\n", "; "))
-		}
+	list(out, "STATE\tSUBSYSTEM\tOBJECT\tSINCE\tTRIES\tERROR", shown, func(t *bytes.Buffer, o Object) {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\n", o.State, o.Subsystem, strings.TrimSpace(string(o.Verb)+" "+o.Object),
+			ago(r.Time, o.Since), o.Tries, strings.ReplaceAll(o.Err, "\n", "; "))
 	})
 	writeMore(out, "", len(r.Troubles)-len(shown)+r.MoreTroubles)
 }
 
 func writeRounds(out *bytes.Buffer, r Report) {
-	if len(r.Rounds) == 0 {
-		return
-	}
-	out.WriteString("\n")
-	table(out, func(t *bytes.Buffer) {
-		fmt.Fprintln(t, "ROUND\tCAUSE\tTOOK\tSTEPS\tRESULT")
-		for _, o := range r.Rounds[:min(len(r.Rounds), screenRounds)] {
-			took := time.Duration(o.Seconds * float64(time.Second)).Round(100 * time.Microsecond)
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", ago(r.Time, o.At), strings.Join(o.Triggers, "+"), took,
-				stepText(o), o.Result)
-		}
+	shown := r.Rounds[:min(len(r.Rounds), screenRounds)]
+	list(out, "ROUND\tCAUSE\tTOOK\tSTEPS\tRESULT", shown, func(t *bytes.Buffer, o Round) {
+		took := time.Duration(o.Seconds * float64(time.Second)).Round(100 * time.Microsecond)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", ago(r.Time, o.At), strings.Join(o.Triggers, "+"), took, stepText(o), o.Result)
 	})
 }
 
