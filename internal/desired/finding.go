@@ -127,7 +127,7 @@ func overlap(f, winner finding) model.Decision {
 }
 
 func compareFindings(a, b finding) int {
-	if n := comparePrefixes(a.prefix, b.prefix); n != 0 {
+	if n := a.prefix.Compare(b.prefix); n != 0 {
 		return n // nearly always, and what follows costs more
 	}
 	return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.order, b.order), cmp.Compare(a.Row, b.Row),

@@ -186,7 +186,7 @@ func checkState(t *testing.T, s step) {
 	}
 	keys := n.Keys()
 	sorted := slices.IsSortedFunc(n.Announcements, func(a, b model.Announcement) int {
-		return comparePrefixes(a.Prefix, b.Prefix)
+		return a.Prefix.Compare(b.Prefix)
 	})
 	if !sorted || len(slices.Compact(slices.Clone(keys))) != len(keys) {
 		t.Errorf("%s: announcements are not sorted and single: %v", s.name, keys)

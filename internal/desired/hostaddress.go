@@ -86,7 +86,7 @@ func HostAddresses(n model.Node, host model.Host, c config.Node) model.Node {
 			kept = append(kept, a)
 		}
 	}
-	slices.SortFunc(kept, func(a, b model.Announcement) int { return comparePrefixes(a.Prefix, b.Prefix) })
+	slices.SortFunc(kept, func(a, b model.Announcement) int { return a.Prefix.Compare(b.Prefix) })
 	n.Announcements = kept
 	return n
 }

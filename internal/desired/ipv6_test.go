@@ -95,7 +95,7 @@ func rewritten(t *testing.T, list []string, rewrite func(string) string) (out []
 		}
 		prefixes = append(prefixes, p)
 	}
-	slices.SortFunc(prefixes, comparePrefixes)
+	slices.SortFunc(prefixes, netip.Prefix.Compare)
 	for _, p := range prefixes {
 		out = append(out, prefixText(p))
 	}

@@ -2,14 +2,9 @@ package desired
 
 import (
 	"cmp"
-	"net/netip"
 
 	"ovnbgp/internal/model"
 )
-
-func comparePrefixes(a, b netip.Prefix) int {
-	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
-}
 
 // compareLinks puts what others are built on first.
 func compareLinks(a, b model.Link) int {
@@ -31,7 +26,7 @@ func linkRank(k model.LinkKind) int {
 }
 
 func compareAddresses(a, b model.Address) int {
-	return cmp.Or(cmp.Compare(a.Device, b.Device), comparePrefixes(a.Prefix, b.Prefix))
+	return cmp.Or(cmp.Compare(a.Device, b.Device), a.Prefix.Compare(b.Prefix))
 }
 
 func compareSysctls(a, b model.Sysctl) int {
@@ -39,11 +34,11 @@ func compareSysctls(a, b model.Sysctl) int {
 }
 
 func compareRules(a, b model.Rule) int {
-	return cmp.Or(comparePrefixes(a.Prefix, b.Prefix), cmp.Compare(a.Table, b.Table))
+	return cmp.Or(a.Prefix.Compare(b.Prefix), cmp.Compare(a.Table, b.Table))
 }
 
 func compareRoutes(a, b model.Route) int {
-	return cmp.Or(cmp.Compare(a.Table, b.Table), comparePrefixes(a.Prefix, b.Prefix), cmp.Compare(a.Device, b.Device))
+	return cmp.Or(cmp.Compare(a.Table, b.Table), a.Prefix.Compare(b.Prefix), cmp.Compare(a.Device, b.Device))
 }
 
 func compareNeighbors(a, b model.Neighbor) int {

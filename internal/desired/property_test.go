@@ -248,7 +248,7 @@ func TestAnyTenants(t *testing.T) {
 		n, decisions := Node(in, c)
 		keys := n.Keys()
 		for i, a := range n.Announcements {
-			if i > 0 && comparePrefixes(n.Announcements[i-1].Prefix, a.Prefix) >= 0 {
+			if i > 0 && n.Announcements[i-1].Prefix.Compare(a.Prefix) >= 0 {
 				t.Errorf("not sorted and single: %v", keys)
 			}
 			if a.Prefix != a.Prefix.Masked() {

@@ -123,7 +123,7 @@ func (v *view) holdAddresses(g *ovn.LogicalRouterPort) {
 // networks with one prefix only one can have it: the first by the name of its router's port, whichever came first.
 func (v *view) chooseLeads(carried []*subnet) {
 	slices.SortFunc(carried, func(a, b *subnet) int {
-		return cmp.Or(comparePrefixes(a.prefix, b.prefix), cmp.Compare(a.port.Name, b.port.Name))
+		return cmp.Or(a.prefix.Compare(b.prefix), cmp.Compare(a.port.Name, b.port.Name))
 	})
 	x := v.tenants
 	for _, s := range carried {

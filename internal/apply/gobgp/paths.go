@@ -111,8 +111,6 @@ func unspecified(a netip.Addr) netip.Addr {
 	return netip.IPv6Unspecified()
 }
 
-func comparePrefixes(a, b netip.Prefix) int { return strings.Compare(a.String(), b.String()) }
-
 func (a *Applier) planPaths(s *steps, want model.Node) error {
 	paths, err := a.paths()
 	if err != nil {
@@ -124,7 +122,7 @@ func (a *Applier) planPaths(s *steps, want model.Node) error {
 	}
 	var draining []wanted
 	same := func(w wanted, h path) bool { return w.path.same(h) }
-	for _, d := range plan.Differences(a.wantedPaths(want), have, comparePrefixes, same) {
+	for _, d := range plan.Differences(a.wantedPaths(want), have, netip.Prefix.Compare, same) {
 		switch {
 		case !d.Wanted:
 			serves := []string{model.Key(a.vrf, d.Have.Prefix)}

@@ -125,7 +125,7 @@ func (v *view) servedBy(dst netip.Prefix) []string {
 	dst = dst.Masked()
 	keys := []string{model.Key(v.vrf.Name, dst)}
 	list := v.announced()
-	first, _ := slices.BinarySearchFunc(list, dst, comparePrefixes)
+	first, _ := slices.BinarySearchFunc(list, dst, netip.Prefix.Compare)
 	for _, p := range list[first:] {
 		if !dst.Contains(p.Addr()) {
 			break
@@ -160,14 +160,7 @@ func (v *view) announced() []netip.Prefix {
 			list = append(list, r.Dst)
 		}
 	}
-	slices.SortFunc(list, comparePrefixes)
+	slices.SortFunc(list, netip.Prefix.Compare)
 	v.tellable = slices.Compact(list)
 	return v.tellable
-}
-
-func comparePrefixes(a, b netip.Prefix) int {
-	if c := a.Addr().Compare(b.Addr()); c != 0 {
-		return c
-	}
-	return a.Bits() - b.Bits()
 }
