@@ -45,7 +45,7 @@ func openGoBGP(p place) (speaker, error) {
 func (b *builtIn) run(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return b.rib.Run(ctx) })
-	parts.Go(func() error { return b.Applier.Run(ctx) })
+	parts.Go(func() error { return b.Run(ctx) })
 	for _, from := range []<-chan struct{}{b.Applier.Pokes(), b.rib.Pokes(), b.carriers.Pokes()} {
 		parts.Go(func() error {
 			for {

@@ -73,7 +73,7 @@ func (p *Peer) ConfigureBFD(lines ...string) {
 func (p *Peer) ConfigureZebra(lines ...string) {
 	p.t.Helper()
 	zebra := vty.New(filepath.Join(p.Dir, "zebra.vty"))
-	defer zebra.Close()
+	defer func() { _ = zebra.Close() }()
 	if err := zebra.Configure(p.t.Context(), lines); err != nil {
 		p.t.Fatal(err)
 	}
