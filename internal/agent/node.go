@@ -81,7 +81,7 @@ func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, e
 		n.rib = rib.New(n.speaker, patienceWithPeers(s.Node.BGP.Instance))
 	}
 	self := host.New(n.conn, s.Paths.RTTables)
-	self.DrainFile = s.Paths.DrainFile
+	self.DrainFile, self.BootFile = s.Paths.DrainFile, bootFile(s.Paths.DrainFile)
 	n.source = newInputSource(n.ovn, self, s.Node)
 	n.source.drainFile = s.Paths.DrainFile
 	n.source.addresses = newHostAddresses(self)
