@@ -70,7 +70,7 @@ func (n *node) cleanup(ctx context.Context, local ovn.Local, c config.Node, how 
 		return done, err
 	}
 	last, err := run(ctx, "database", n.forget(local), how)
-	more, drainErr := run(ctx, "drain", forgetDrain(n.source.drainFile), how)
+	more, drainErr := run(ctx, "state", append(forgetDrain(n.source.drainFile), forgetBoot(bootFile(n.source.drainFile))...), how)
 	return slices.Concat(done, last, more), errors.Join(err, drainErr)
 }
 

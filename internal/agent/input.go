@@ -68,6 +68,16 @@ func (s *inputSource) Snapshot(ctx context.Context) (roundInput, error) {
 	if in.OVN, err = s.readOVN(ctx, in.Config); err != nil {
 		return roundInput{}, err
 	}
+	return s.readNode(ctx, in)
+}
+
+// withoutOVN reads all of it but what OVN says.
+func (s *inputSource) withoutOVN(ctx context.Context) (roundInput, error) {
+	return s.readNode(ctx, roundInput{Config: *s.config.Load()})
+}
+
+// readNode adds to an input what the node says.
+func (s *inputSource) readNode(ctx context.Context, in roundInput) (_ roundInput, err error) {
 	if in.Host, err = s.host.Snapshot(ctx); err != nil {
 		return roundInput{}, err
 	}

@@ -48,6 +48,7 @@ type node struct {
 	flows     *ovs.Applier
 	leak      *frr.Applier
 
+	born      time.Time
 	speaks    config.Speaker // who speaks BGP
 	speaksWhy string
 
@@ -59,7 +60,7 @@ type node struct {
 
 // connect makes the connections that do not wait for anybody; run makes the others.
 func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, error) {
-	n := &node{writes: writes{device: s.Node.NIC}}
+	n := &node{born: time.Now(), writes: writes{device: s.Node.NIC}}
 	n.speaks, n.speaksWhy = chooseSpeaker(s)
 	s.Node.BGP.Speaker, n.frrSockets = n.speaks, s.Paths.FRRSockets
 	var err error
@@ -80,7 +81,7 @@ func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, e
 		n.rib = rib.New(n.speaker, patienceWithPeers(s.Node.BGP.Instance))
 	}
 	self := host.New(n.conn, s.Paths.RTTables)
-	self.DrainFile = s.Paths.DrainFile
+	self.DrainFile, self.BootFile = s.Paths.DrainFile, bootFile(s.Paths.DrainFile)
 	n.source = newInputSource(n.ovn, self, s.Node)
 	n.source.drainFile = s.Paths.DrainFile
 	n.source.addresses = newHostAddresses(self)
@@ -159,7 +160,8 @@ func (n *node) newLoop(s config.Settings, version string, log *slog.Logger,
 	return reconcile.New(reconcile.Options[roundInput, model.Node]{
 		Source:         n.source,
 		Compute:        func(in roundInput) (model.Node, []model.Decision) { return desired.Node(in.Input, in.Config) },
-		AtGate:         func(s model.Node) model.Node { return n.hostNow(n.drainNow(s)) },
+		AtGate:         n.atGate,
+		First:          n.firstState(),
 		Free:           n.isHostAddress,
 		Carriers:       []reconcile.Applier[model.Node]{n.carriers, n.flows},
 		Announcers:     n.announcers(s.Node.BGP.Mode),

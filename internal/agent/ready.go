@@ -12,9 +12,10 @@ import (
 // that changes. It does not wait for every subsystem: an FRR that is started after the agent would never be.
 func (a *Agent) reportReady(ctx context.Context) error {
 	var last status.Report
-	told := false
+	told, spoken := false, false
 	for {
 		report := a.report()
+		spoken = spoken || a.keepBoot(report)
 		state := ""
 		if report.Synced && !told {
 			told, state = true, "READY=1\n"

@@ -86,6 +86,7 @@ api_socket = %s
 lock_file = %[4]s/agent.lock
 openvswitch = %[4]s
 rt_tables = %[4]s/rt_tables
+drain_file = %[4]s/drained
 `, w.local.Endpoint(), w.central.Endpoint(), w.socket(), w.dir) + more
 	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -37,6 +37,9 @@ type Step struct {
 	// Last is set on a step of an announcer that changes by what a key is told, and not whether it is: it waits until no
 	// announcer has anything else to do.
 	Last bool
+	// Free is set on a delete that serves no key and depends on nothing that OVN says: it need not wait for a database that
+	// cannot be read.
+	Free bool
 	// Do makes the change. It resolves names when called, so a step may be planned before what it builds on is
 	// there. Deleting what is absent is success.
 	Do func(context.Context) error

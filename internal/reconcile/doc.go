@@ -21,7 +21,9 @@
 // While the source cannot be read, the gate is closed: the round goes on with the last state that this process
 // computed, but only makes. It builds without the sweep and announces what was wanted, rules 1 and 2 standing; it
 // takes nothing back, what is not carried is mended without end, evidence is not asked for, no database is accepted.
-// Without such a state it does nothing. Drift and restarts of daemons heal though the database is away; and a
+// What depends on no source is the exception: its keys (Options.Free) and carriers (plan.Step.Free) come and go. Before
+// anything was computed the round works by such things alone, and by what is announced, as it is (Options.First); without
+// that it does nothing. Drift and restarts of daemons heal though the database is away; and a
 // decision that nobody can check now is not made.
 //
 // One goroutine owns a loop. Sources and appliers poke it, requests come to it by a channel, and start-up, event,

@@ -34,6 +34,7 @@ type Loop[I any, S State[S]] struct {
 	guard        *guard
 	fights       fights
 	last         *decided[S]             // what came of the last snapshot; nil before the first
+	worked       *decided[S]             // what the last round worked by, at a closed gate, too
 	broken       map[string]time.Time    // since when a wanted key's carrier is gone
 	leaving      map[string]time.Time    // since when an announced key is known to be another node's
 	unresponsive map[string]unresponsive // appliers that did not answer in time

@@ -21,6 +21,9 @@ type Options[I any, S State[S]] struct {
 	// AtGate brings into the state of an earlier round what depends on no source: at a closed gate an operator may still
 	// say something. It may be nil.
 	AtGate func(S) S
+	// First is asked at a closed gate while nothing was decided yet. It returns what depends on no source, and what is
+	// announced now as it is: nothing else is to be concluded. An error says why not; nil: nothing is done then.
+	First func(context.Context) (S, error)
 	// Free tells whether a key depends on no source, so that it is withdrawn at a closed gate, too. nil: none is.
 	Free func(key string) bool
 	// Carriers bring packets, Announcers tell the world. Each list is run in its order; where one announcer

@@ -128,6 +128,7 @@ func (r *round[I, S]) run(ctx context.Context) error {
 		r.acceptDatabase(ctx)
 	} else {
 		r.withdrawFree(ctx, deletes)
+		r.clearFree(ctx)
 	}
 	if len(r.steps) > 0 && ctx.Err() == nil {
 		r.readAnnounced(ctx) // for the report
@@ -136,7 +137,7 @@ func (r *round[I, S]) run(ctx context.Context) error {
 }
 
 // read reads the source, decides, and asks the announcers what they tell now. While the source cannot be read a round
-// goes on with what was decided last, if anything was; a preview does not.
+// goes on with what depends on no source, and what was decided last, if anything was; a preview does not.
 func (r *round[I, S]) read(ctx context.Context) error {
 	err := bounded(ctx, r.opts.Timers.Read, func(ctx context.Context) (err error) {
 		r.in, err = r.opts.Source.Snapshot(ctx)
@@ -144,14 +145,12 @@ func (r *round[I, S]) read(ctx context.Context) error {
 	})
 	if err != nil {
 		r.gate = fmt.Errorf("%w: %w", errGate, err)
-		if r.dry || r.last == nil || ctx.Err() != nil {
+		if r.dry || ctx.Err() != nil {
 			return r.gate
 		}
-		r.want, r.decisions = r.last.want, r.last.decisions
-		if r.opts.AtGate != nil {
-			r.want = r.opts.AtGate(r.want)
+		if err := r.decideAtGate(ctx); err != nil {
+			return err
 		}
-		r.changed = func() bool { return false }
 	} else {
 		r.compute()
 	}
@@ -169,6 +168,7 @@ func (r *round[I, S]) compute() {
 	r.changed = sync.OnceValue(func() bool { return isChanged(last, r.want) })
 	if !r.dry {
 		r.last = &decided[S]{r.want, r.decisions}
+		r.worked = r.last
 	}
 }
 

@@ -72,6 +72,7 @@ type part struct {
 	during  func(step string)
 	forgets bool // its steps say they worked and change nothing
 	lastly  set  // keys whose steps are to be the last
+	free    set  // keys whose deletes depend on no source
 	silent  bool // it has no keys of its own, and hands on what the others tell
 	rereads int
 	serves  func(key string) []string
@@ -162,7 +163,8 @@ func (p *part) Plan(ctx context.Context, want keys) ([]plan.Step, error) {
 }
 
 func (p *part) step(v plan.Verb, k string) plan.Step {
-	s := plan.Step{Verb: v, Object: p.noun + " " + k, Why: "test", Serves: p.serves(k), Last: p.lastly[k]}
+	s := plan.Step{Verb: v, Object: p.noun + " " + k, Why: "test", Serves: p.serves(k), Last: p.lastly[k],
+		Free: p.free[k] && v == plan.Delete}
 	s.Do = func(ctx context.Context) error {
 		if p.during != nil {
 			p.during(s.String())

@@ -104,6 +104,28 @@ func (a *Announcements) Announced(ctx context.Context) ([]string, error) {
 	return slices.Compact(keys), nil
 }
 
+// Recorded lists what stands there to be announced now, in the form in which it would be wanted so. What has no mark of
+// ours yet is left out.
+func (a *Announcements) Recorded(ctx context.Context) ([]model.Announcement, error) {
+	t, err := a.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []model.Announcement
+	for _, addr := range t.addresses {
+		list = append(list, model.Announcement{VRF: a.vrf.Name, Prefix: addr.Prefix, Device: a.vrf.Device})
+	}
+	for _, r := range t.routes {
+		_, both := t.addresses[model.Key(a.vrf.Name, r.Dst)]
+		if !both && r.Protocol == model.Protocol {
+			list = append(list, model.Announcement{VRF: a.vrf.Name, Prefix: r.Dst, Device: a.vrf.Device, Gateway: r.Gateway,
+				AsRoute: r.Dst.IsSingleIP() && !r.Gateway.IsValid()})
+		}
+	}
+	slices.SortFunc(list, func(x, y model.Announcement) int { return x.Prefix.Compare(y.Prefix) })
+	return list, nil
+}
+
 // Plan compares the announcements of its VRF with the device's addresses and the routes to it in the VRF's table.
 func (a *Announcements) Plan(ctx context.Context, want model.Node) ([]plan.Step, error) {
 	have, err := a.read(ctx)

@@ -43,7 +43,8 @@ func (c *Carriers) planLearned(s *steps, v *view, want model.Node) {
 		case d.Wanted:
 			s.add(plan.Update, d.Want.String(), d.Want.Why, d.Want.Serves, c.writeLearned(d.Want, c.k.RouteReplace))
 		case !want.LearnedUnknown:
-			s.add(plan.Delete, v.learnedText(d.Have), unwanted, []string{}, func(context.Context) error { return c.k.RouteDel(d.Have) })
+			s.deletes = append(s.deletes, plan.Step{Verb: plan.Delete, Object: v.learnedText(d.Have), Why: unwanted, Serves: []string{},
+				Free: true, Do: func(context.Context) error { return c.k.RouteDel(d.Have) }})
 		}
 	}
 }

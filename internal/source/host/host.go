@@ -26,6 +26,8 @@ type Source struct {
 	RTTables []string
 	// DrainFile is there while the node is drained; "": nobody can drain it.
 	DrainFile string
+	// BootFile names the boot in which BGP ran last; "": nobody keeps that, and no boot counts as fresh.
+	BootFile string
 }
 
 // New returns a source that reads tables' names where iproute2 does: what the distribution ships, then the node's
@@ -52,9 +54,15 @@ func (s *Source) Snapshot(ctx context.Context) (model.Host, error) {
 	if err != nil {
 		return model.Host{}, fmt.Errorf("whether the node is drained: %w", err)
 	}
+	fresh := false
+	if s.BootFile != "" {
+		if fresh, err = FreshBoot(s.BootFile); err != nil {
+			return model.Host{}, err
+		}
+	}
 	used, own := tablesInUse(actual)
 	return model.Host{Name: name, RTTables: names, Tables: used, OwnTables: own, BridgeTables: bridgeTables(actual),
-		Drained: !since.IsZero()}, nil
+		Drained: !since.IsZero(), FreshBoot: fresh}, nil
 }
 
 // tablesInUse lists the tables that a rule looks up or that belong to a VRF device, and those of them that only rules
