@@ -16,7 +16,11 @@ import (
 )
 
 // Status is the report of the last round, and what came of the last reload.
-func (a *Agent) Status(context.Context) (status.Report, error) { return a.report(), nil }
+func (a *Agent) Status(ctx context.Context) (status.Report, error) {
+	report := a.report()
+	report.Remarks = append(slices.Clip(report.Remarks), a.node.leftInFRR(ctx)...)
+	return report, nil
+}
 
 func (a *Agent) report() status.Report {
 	report := a.loop.Status()

@@ -109,9 +109,8 @@ type part struct {
 
 // cleanupPass asks each subsystem in the order of a withdrawal: announcers before carriers.
 func (n *node) cleanupPass(ctx context.Context, where model.Node, c config.Node, how CleanupOptions) ([]plan.Planned, error) {
-	done, withdrawing := runParts(ctx, how,
-		part{n.addresses.Name(), n.addresses.Cleanup},
-		n.speakerPart(c))
+	parts := append([]part{{n.addresses.Name(), n.addresses.Cleanup}}, n.speakerParts(c)...)
+	done, withdrawing := runParts(ctx, how, parts...)
 	if withdrawing != nil && !how.Force {
 		return done, fmt.Errorf("%w\nwhat carries packets stays while not all could be withdrawn: mend this, or go on with --force",
 			withdrawing)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ovnbgp/internal/api"
+	"ovnbgp/internal/config"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/plan"
 	"ovnbgp/internal/source/host"
@@ -68,6 +69,10 @@ func syncDir(path string) error {
 
 // SetDrained drains the node, or ends that. It does not wait for anybody to be told.
 func (a *Agent) SetDrained(_ context.Context, drained bool) error {
+	if bgp := a.wired.Node.BGP; drained && !a.node.embedded() && bgp.Mode == config.ModeObserve {
+		return errors.New("[bgp] frr_mode is observe: the agent writes nothing to FRR, so it cannot drain this node; " +
+			"type \"bgp graceful-shutdown\" under \"router bgp\" in vtysh, or use mode assist or managed")
+	}
 	if err := drainFile(a.wired.Paths.DrainFile).set(drained); err != nil {
 		return fmt.Errorf("keep in %s whether the node is drained: %w", a.wired.Paths.DrainFile, err)
 	}

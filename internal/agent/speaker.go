@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"ovnbgp/internal/config"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/plan"
+	"ovnbgp/internal/status"
 )
 
 // chooseSpeaker decides who speaks BGP on this node, and says why. It is done once, at the start: two speakers, or one
@@ -64,13 +66,15 @@ func (n *node) sessions(ctx context.Context) []model.Session {
 // speakerText is the status's line about who speaks.
 func (n *node) speakerText() string { return fmt.Sprintf("%s (%s)", n.speaks, n.speaksWhy) }
 
-// speakerPart removes what the speaker of this node told. FRR is told to forget it. The speaker built in has ended with
-// its agent, and where graceful restart is agreed its neighbours keep for a while what it told.
-func (n *node) speakerPart(c config.Node) part {
+// speakerParts remove what the speaker of this node told. FRR is told to forget it, also what an FRR that runs beside the
+// speaker built in has from before. That one has ended with its agent, and where graceful restart is agreed its neighbours
+// keep for a while what it told.
+func (n *node) speakerParts(c config.Node) []part {
+	leak := part{n.leak.Name(), n.cleanupLeak}
 	if !n.embedded() {
-		return part{n.leak.Name(), n.cleanupLeak}
+		return []part{leak}
 	}
-	return part{n.gobgp.Name(), func(ctx context.Context) ([]plan.Step, error) {
+	forget := part{n.gobgp.Name(), func(ctx context.Context) ([]plan.Step, error) {
 		vrfs, err := n.carriers.OwnVRFs(ctx)
 		if err != nil || len(vrfs) == 0 || len(c.BGP.Instance.Peers) == 0 {
 			return nil, err // without a VRF of ours nothing was announced
@@ -78,4 +82,37 @@ func (n *node) speakerPart(c config.Node) part {
 		return []plan.Step{{Verb: plan.Delete, Object: "what neighbours keep of this node", Why: "cleanup",
 			Do: func(ctx context.Context) error { return n.gobgp.Forget(ctx, c.BGP.Instance) }}}, nil
 	}}
+	if !n.besideFRR() {
+		return []part{forget}
+	}
+	return []part{forget, leak}
+}
+
+// besideFRR tells whether an FRR that answers runs where the speaker is the one built in. A socket that nobody listens at
+// was left by one that does not run, and so tells nothing.
+func (n *node) besideFRR() bool {
+	conn, err := net.Dial("unix", filepath.Join(n.frrSockets, "bgpd.vty"))
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
+// leftInFRR remarks on a leak of ours in an FRR that runs beside the speaker built in: with neighbours of its own it would
+// announce the node's addresses a second time, and nobody withdraws them there.
+func (n *node) leftInFRR(ctx context.Context) []status.Remark {
+	if !n.embedded() || !n.besideFRR() {
+		return nil
+	}
+	const enough = 2 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, enough)
+	defer cancel()
+	steps, err := n.leak.Cleanup(ctx)
+	if err != nil || len(steps) == 0 {
+		return nil // an FRR that does not answer announces nothing that could be seen from here
+	}
+	return []status.Remark{{Reason: "leak-left-in-frr", Row: "FRR " + steps[0].Object,
+		Text: "the speaker built in announces this node's addresses, and FRR still has what the agent added for that before",
+		Fix:  "stop the agent, `ovnbgp cleanup`, start it; or take it out in vtysh and out of frr.conf"}}
 }

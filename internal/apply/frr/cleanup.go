@@ -2,16 +2,25 @@ package frr
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
+	"ovnbgp/internal/apply/frr/text"
 	"ovnbgp/internal/plan"
 )
 
 // Cleanup returns the steps that take our lines away again, none when they are not there: those of our VRF, and of
 // others that were ours under another configuration. An instance of a VRF that holds nothing but our lines goes as a
-// whole; in one that holds more, only the redistribution goes. What redistributes by the route map goes before that does.
+// whole; in one that holds more, only the redistribution goes. What redistributes by a route map goes before that does.
+//
+// Of mode Managed that is all that goes, and frr.conf is the operator's again (handBack). Neighbours, filters and the loopback stay:
+// the host itself may be reached by them, and whoever cleans up a node wants to stay on it.
 func (a *Applier) Cleanup(ctx context.Context, others ...string) ([]plan.Step, error) {
 	vrfs := append([]string{a.options.VRF}, others...)
 	slices.Sort(vrfs)
@@ -34,19 +43,54 @@ func (a *Applier) Cleanup(ctx context.Context, others ...string) ([]plan.Step, e
 			if !ok || in.as != a.options.AS {
 				continue
 			}
-			if text, lines := removal(difference{as: in.as, vrf: vrf}, name != defaultVRF, in); lines != nil {
-				steps = append(steps, plan.Step{Verb: plan.Delete, Object: text, Why: "cleanup",
+			if object, lines := removal(difference{as: in.as, vrf: vrf}, name != defaultVRF, in); lines != nil {
+				steps = append(steps, plan.Step{Verb: plan.Delete, Object: object, Why: "cleanup",
 					Do: func(ctx context.Context) error { return a.bgpd.Configure(ctx, lines) }})
 			}
 		}
 	}
-	if have.ours.has(announceMap) {
-		steps = append(steps, plan.Step{Verb: plan.Delete, Object: "route-map " + announceMap, Why: "cleanup",
-			Do: func(ctx context.Context) error {
-				return a.bgpd.Configure(ctx, []string{"no route-map " + announceMap})
-			}})
+	for _, name := range slices.Sorted(maps.Keys(have.ours.maps)) {
+		if name == announceMap || text.Announces(name) {
+			steps = append(steps, plan.Step{Verb: plan.Delete, Object: "route-map " + name, Why: "cleanup",
+				Do: func(ctx context.Context) error { return a.bgpd.Configure(ctx, []string{"no route-map " + name}) }})
+		}
 	}
-	return steps, nil
+	back, err := a.handBack()
+	return append(steps, back...), err
+}
+
+// handBack returns the step that makes a frr.conf of ours the operator's again: what it was before, where that was kept, for
+// FRR's next start; else what FRR runs with, without our claim to it.
+func (a *Applier) handBack() ([]plan.Step, error) {
+	path := filepath.Join(a.options.ConfDir, "frr.conf")
+	if a.options.ConfDir == "" {
+		return nil, nil
+	}
+	had, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read FRR's file: %w", err)
+	}
+	if !isOwned(had) {
+		return nil, nil
+	}
+	before := path + backupSuffix
+	if !absent(before) {
+		return []plan.Step{{Verb: plan.Update, Object: "file " + path + ": as it was before, from FRR's next start on", Why: "cleanup",
+			Do: func(context.Context) error { return os.Rename(before, path) }}}, nil
+	}
+	return []plan.Step{{Verb: plan.Update, Object: "file " + path + ": what FRR runs with", Why: "cleanup",
+		Do: func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, askTimeout)
+			defer cancel()
+			running, err := a.readAll(ctx)
+			if err != nil {
+				return err
+			}
+			return replaceFile(path, []byte(text.Saved(text.Config{}, nil)+text.File(running.Merged())))
+		}}}, nil
 }
 
 // removal returns what a step takes away, as text and as commands; no commands if there is nothing of ours.
@@ -75,15 +119,17 @@ func removal(names difference, inVRF bool, in instance) (string, []string) {
 }
 
 func isRedistribute(line string) bool {
-	return line == "redistribute connected" || line == "redistribute kernel" || line == redistribution("kernel")
+	source, list, mapped := strings.Cut(strings.TrimPrefix(line, "redistribute "), " route-map ")
+	return strings.HasPrefix(line, "redistribute ") && (source == "connected" || source == "kernel") &&
+		(!mapped || source == "kernel" && list == announceMap || text.Announces(list))
 }
 
 // onlyOurs tells whether the instance holds nothing but what we, or the old agent, put there.
 func onlyOurs(in instance) bool {
 	for family, lines := range in.lines {
 		for _, line := range lines {
-			routerID := family == "" && strings.HasPrefix(line, "bgp router-id ")
-			if !routerID && (!slices.Contains(families(), family) || !isRedistribute(line)) {
+			own := family == "" && (strings.HasPrefix(line, "bgp router-id ") || line == drainLine)
+			if !own && (!slices.Contains(families(), family) || !isRedistribute(line)) {
 				return false
 			}
 		}

@@ -90,9 +90,15 @@ func (a *Applier) undrain(have running) []plan.Step {
 	var commands, texts []string
 	in := have.instances[defaultVRF]
 	header := difference{as: in.as}.header(false)
-	if have.ours.has(drainMark) && slices.Contains(in.lines[""], drainLine) {
-		commands, texts = append(commands, header, "no "+drainLine, "exit"), append(texts, " -"+drainLine)
+	// Mode Managed drains the VRF's instance, too: its mark is the same.
+	for _, name := range []string{a.options.VRF, defaultVRF} {
+		of := have.instances[name]
+		if have.ours.has(drainMark) && of.as == in.as && slices.Contains(of.lines[""], drainLine) {
+			commands = append(commands, difference{as: of.as, vrf: name}.header(name != defaultVRF), "no "+drainLine, "exit")
+			texts = append(texts, " -"+drainLine)
+		}
 	}
+	texts = slices.Compact(texts)
 	for _, name := range []string{drainMark, drainAsk, drainAskInternal} {
 		if have.ours.has(name) {
 			commands, texts = append(commands, "no route-map "+name), append(texts, " -route-map "+name)

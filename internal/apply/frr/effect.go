@@ -167,17 +167,24 @@ func (a *Applier) kernelHas(ctx context.Context, vrf string) bool {
 }
 
 func (a *Applier) mending(want model.Node, have running, e effect) plan.Step {
-	names := difference{as: want.Leak.AS, vrf: want.Leak.VRF}
-	text := names.header(true) + ": made anew"
-	switch {
-	case !e.whole():
-		text = names.header(false) + ": import vrf " + want.Leak.VRF + " (" + strings.Join(e.broken, ", ") + ") made anew"
-	case foreign(want.Leak, have) != "":
-		text = names.header(true) + ": to be made anew by hand"
-	}
-	return plan.Step{Verb: plan.Update, Object: text, Why: "the leak is configured and has no effect: " + e.String(),
+	step := plan.Step{Verb: plan.Update, Object: e.mended(want.Leak), Why: e.why(),
 		Do: func(ctx context.Context) error { return a.mend(ctx, want) }}
+	if e.whole() && foreign(want.Leak, have) != "" {
+		step.Object = difference{as: want.Leak.AS, vrf: want.Leak.VRF}.header(true) + ": to be made anew by hand"
+	}
+	return step
 }
+
+// mended says what mending makes anew.
+func (e effect) mended(leak model.Leak) string {
+	names := difference{as: leak.AS, vrf: leak.VRF}
+	if e.whole() {
+		return names.header(true) + ": made anew"
+	}
+	return names.header(false) + ": import vrf " + leak.VRF + " (" + strings.Join(e.broken, ", ") + ") made anew"
+}
+
+func (e effect) why() string { return "the leak is configured and has no effect: " + e.String() }
 
 // mend takes the import away and adds it again where only a family is broken, so that the other one does not flap;
 // else it makes the VRF's instance anew, if that holds nothing but what we would add to none.

@@ -26,6 +26,11 @@ type staleFile struct {
 // owned begins frr.conf where it is ours.
 const owned = "! ovnbgp writes this file ([bgp] frr_mode = managed): what is typed here is lost. Lines of your own: [bgp] frr_raw_file.\n"
 
+// backupSuffix ends the name of what frr.conf was before it became ours.
+const backupSuffix = ".before-ovnbgp"
+
+func isOwned(content []byte) bool { return bytes.HasPrefix(content, []byte(owned[:20])) }
+
 // staleFiles lists the files that are to be written.
 func (a *Applier) staleFiles(c text.Config, running text.Running) ([]staleFile, error) {
 	if a.options.ConfDir == "" {
@@ -51,8 +56,8 @@ func (a *Applier) staleFiles(c text.Config, running text.Running) ([]staleFile, 
 // writeFiles replaces files as a whole. What was in frr.conf before it became ours is kept beside it.
 func (a *Applier) writeFiles(files []staleFile) error {
 	for _, f := range files {
-		foreign := f.had != nil && filepath.Base(f.path) == "frr.conf" && !bytes.HasPrefix(f.had, []byte(owned[:20]))
-		if backup := f.path + ".before-ovnbgp"; foreign && absent(backup) {
+		foreign := f.had != nil && filepath.Base(f.path) == "frr.conf" && !isOwned(f.had)
+		if backup := f.path + backupSuffix; foreign && absent(backup) {
 			if err := replaceFile(backup, f.had); err != nil {
 				return err
 			}

@@ -60,6 +60,11 @@ func (a *Applier) observe(ctx context.Context, want model.Node) error {
 	if err != nil {
 		return err
 	}
+	have, err := a.read(ctx, want.Leak.VRF)
+	if err != nil {
+		return err
+	}
+	a.notePermanent(have)
 	var list []Finding
 	for _, s := range statements(text.Diff(config, running)) {
 		if len(list) == maxFindings {

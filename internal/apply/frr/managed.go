@@ -62,13 +62,14 @@ func (a *Applier) planManaged(ctx context.Context, want model.Node) ([]plan.Step
 
 // leakSteps judges the leak by its effect, once all statements are there.
 func (a *Applier) leakSteps(ctx context.Context, want model.Node, key string, change uint64) ([]plan.Step, error) {
-	if want.Leak.VRF == "" {
-		a.keepFound(key, change)
-		return nil, nil
-	}
 	have, err := a.read(ctx, want.Leak.VRF)
 	if err != nil {
 		return nil, err
+	}
+	a.notePermanent(have)
+	if want.Leak.VRF == "" {
+		a.keepFound(key, change)
+		return nil, nil
 	}
 	effect, err := a.effect(ctx, want, have)
 	if err != nil {
@@ -80,7 +81,7 @@ func (a *Applier) leakSteps(ctx context.Context, want model.Node, key string, ch
 		}
 		return nil, nil
 	}
-	return []plan.Step{a.mending(want, have, effect)}, nil
+	return []plan.Step{a.mendingManaged(want, effect)}, nil
 }
 
 func digest(c text.Config) string {

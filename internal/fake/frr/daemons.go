@@ -27,10 +27,10 @@ type Daemons struct {
 	// Root is the tree the daemons run in, another than the host's for another FRR; "" is the host's.
 	Root string
 
-	t    testing.TB
-	do   chan func()
-	bgpd *exec.Cmd
-	port string // that bgpd listens on; "0": none
+	t           testing.TB
+	do          chan func()
+	bgpd, zebra *exec.Cmd
+	port        string // that bgpd listens on; "0": none
 }
 
 // daemonDir is where Debian, Fedora and the project's own packages put the daemons.
@@ -53,20 +53,36 @@ func StartAll(t testing.TB, root string) *Daemons {
 	t.Helper()
 	d := prepare(t, root)
 	for _, name := range []string{"mgmtd", "zebra", "bfdd", "staticd"} {
-		var more []string
-		if name == "zebra" && root == "" {
-			more = []string{"-n"}
+		if name == "zebra" {
+			d.startZebra()
+			t.Cleanup(func() { stop(d.zebra) })
+			continue
 		}
 		if _, err := os.Stat(filepath.Join(root, daemonDir, name)); name == "mgmtd" && err != nil {
 			continue // FRR has it from 9 on
 		}
-		cmd := d.start(name, more...)
+		cmd := d.start(name)
 		t.Cleanup(func() { stop(cmd) })
 	}
 	d.port = "179"
 	d.StartBGP()
 	t.Cleanup(d.StopBGP)
 	return d
+}
+
+func (d *Daemons) startZebra() {
+	var more []string
+	if d.Root == "" {
+		more = []string{"-n"}
+	}
+	d.zebra = d.start("zebra", more...)
+}
+
+// RestartZebra ends zebra at once and starts it with an empty configuration.
+func (d *Daemons) RestartZebra() {
+	d.t.Helper()
+	stop(d.zebra)
+	d.startZebra()
 }
 
 // prepare makes the directory and the namespaces.

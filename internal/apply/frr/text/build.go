@@ -45,7 +45,8 @@ func bfdProfile(p model.BFDProfile) profile {
 
 func defaultInstance(n model.Node) instance {
 	b := n.BGP
-	made := instance{AS: b.AS, RouterID: b.RouterID.String(), Speaks: true, Drained: b.Drained, Relax: b.Multipath.Relax}
+	made := instance{AS: b.AS, RouterID: b.RouterID.String(), Speaks: true, Drained: b.Drained, Relax: b.Multipath.Relax,
+		NoRestart: !b.GracefulRestart.Enabled} // left alone FRR would still help, and peers keep routes of a speaker that says so
 	if g := b.GracefulRestart; g.Enabled {
 		const seconds = 120
 		made.GracefulRestart = &gracefulRestart{Preserve: g.PreserveForwarding}
@@ -132,9 +133,10 @@ func loopback(b model.BGP, name model.BGPFamily) netip.Addr {
 	return netip.Addr{}
 }
 
-// underlay is the instance of the VRF that bears what is announced.
+// underlay is the instance of the VRF that bears what is announced. It is drained, too: FRR adds the community for internal
+// peers only where a route begins.
 func underlay(n model.Node) instance {
-	made := instance{AS: n.BGP.AS, VRF: n.Leak.VRF, RouterID: n.BGP.RouterID.String()}
+	made := instance{AS: n.BGP.AS, VRF: n.Leak.VRF, RouterID: n.BGP.RouterID.String(), Drained: n.BGP.Drained}
 	if n.Leak.RouterID.IsValid() {
 		made.RouterID = n.Leak.RouterID.String()
 	}

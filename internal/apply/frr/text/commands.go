@@ -372,3 +372,19 @@ func file(out *strings.Builder, blocks []Block, depth int) {
 		}
 	}
 }
+
+// Commands returns what makes one block of the top, and all that stands in it.
+func Commands(blocks []Block, header string) []string {
+	w := writer{}
+	if block, is := find(blocks, header); is {
+		w.block(nil, block)
+	}
+	return w.end()
+}
+
+func (w *writer) block(path []string, b Block) {
+	w.statement(path, b.Line)
+	for _, inner := range b.In {
+		w.block(below(path, b.Line), inner)
+	}
+}

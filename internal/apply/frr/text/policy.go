@@ -62,6 +62,18 @@ func announceMap(source string, name model.BGPFamily) string {
 	return Prefix + source + "-" + short(name)
 }
 
+// Announces tells whether a route-map of that name lets what is announced into the VRF's instance.
+func Announces(name string) bool {
+	for _, source := range []string{"connected", "kernel"} {
+		for _, family := range unicast() {
+			if name == announceMap(source, family) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func unicast() []model.BGPFamily { return []model.BGPFamily{model.IPv4Unicast, model.IPv6Unicast} }
 
 // policies makes all lists and route-maps, in the order of their names.
@@ -217,10 +229,11 @@ func attributeGroups(n model.Node, name model.BGPFamily) []group {
 }
 
 // questions are route-maps that nothing uses but those who ask, while the node is drained, how much of what was told to
-// a peer says so.
+// a peer says so; and the mark that tells our drain from an operator's, for when the mode is another.
 func (c *conf) questions() {
 	const told = Prefix + "drained"
 	c.Communities = []string{told + " seq 5 permit graceful-shutdown"}
+	c.permit(Prefix+"graceful-shutdown", nil, nil)
 	c.permit(told, []string{"community " + told}, nil)
 	c.permit(told+"-internal", []string{"local-preference 0"}, nil)
 }

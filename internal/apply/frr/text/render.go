@@ -125,6 +125,7 @@ type instance struct {
 	Drained         bool
 	Relax           bool
 	GracefulRestart *gracefulRestart
+	NoRestart       bool // no part in graceful restart, not even as helper
 	Neighbors       []neighbor
 	Families        []family
 }
