@@ -16,11 +16,16 @@ import (
 )
 
 // Status is the report of the last round, and what came of the last reload.
-func (a *Agent) Status(context.Context) (status.Report, error) { return a.report(), nil }
+func (a *Agent) Status(ctx context.Context) (status.Report, error) {
+	report := a.report()
+	report.Peers = a.node.sessions(ctx)
+	return report, nil
+}
 
+// report is all of the status but the neighbours, of which nothing in it depends: it is asked for at each scrape.
 func (a *Agent) report() status.Report {
 	report := a.loop.Status()
-	report.Speaker, report.Peers = a.node.speakerText(), a.node.sessions(context.Background())
+	report.Speaker = a.node.speakerText()
 	report.Refused = a.reloads.refused()
 	// What cannot be read closes the gate, which the report tells.
 	report.DrainedSince, _ = host.DrainedSince(a.wired.Paths.DrainFile)
