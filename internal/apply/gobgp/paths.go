@@ -123,7 +123,7 @@ func (a *Applier) planPaths(s *steps, want model.Node) error {
 		have[p.Prefix] = p
 	}
 	var draining []wanted
-	same := func(w wanted, h path) bool { return w.path.same(h) }
+	same := func(w wanted, h path) bool { return w.same(h) }
 	for _, d := range plan.Differences(a.wantedPaths(want), have, comparePrefixes, same) {
 		switch {
 		case !d.Wanted:

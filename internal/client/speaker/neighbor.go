@@ -170,7 +170,7 @@ func (l *link) exchange() error {
 	var reading sync.WaitGroup
 	reading.Go(func() { failed <- l.listen(conn, device) })
 	defer reading.Wait()
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // it was read and written; what else could fail is told there
 	if err := send(conn, device, allRouters(), solicitation(device.HardwareAddr)); err != nil {
 		return err
 	}

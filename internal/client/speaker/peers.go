@@ -47,7 +47,8 @@ func (s *Speaker) set(ctx context.Context, p Peer, address netip.Addr) error {
 		return ErrNotStarted
 	}
 	have := s.sessions[p.Name]
-	if have != nil && (have.Address != address || have.Interface != p.Interface) {
+	// One that was refused is disabled in the server, which an update does not end.
+	if have != nil && (have.Address != address || have.Interface != p.Interface || have.Fault != "") {
 		if err := s.remove(have); err != nil {
 			return err
 		}
