@@ -30,7 +30,8 @@ func newDrainCommand() *cobra.Command {
 graceful-shutdown (65535:0), to internal peers with local preference 0. Nothing is withdrawn, no session is reset: where there is
 no other way, traffic comes here as before. It stays so, across restarts and reboots, until ` + "`ovnbgp undrain`" + `. Root only.
 
-With --wait it returns when every peer with a session has been told.
+With --wait it returns when every peer with a session has been told, by the record that the node's own speaker keeps of
+what it sends to each (Adj-RIB-Out), FRR or the one built in. What a peer makes of it is not asked.
 
 Exit codes: 0 the node is drained (with --wait: every peer has been told), 1 error (no agent answers, not root),
 2 with --wait: the node is drained, and not every peer had been told when the time was up.`,

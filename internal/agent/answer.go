@@ -19,12 +19,14 @@ import (
 func (a *Agent) Status(ctx context.Context) (status.Report, error) {
 	report := a.report()
 	report.Remarks = append(slices.Clip(report.Remarks), a.node.leftInFRR(ctx)...)
+	report.Peers = a.node.sessions(ctx)
 	return report, nil
 }
 
+// report is all of the status but the neighbours, of which nothing in it depends: it is asked for at each scrape.
 func (a *Agent) report() status.Report {
 	report := a.loop.Status()
-	report.Speaker, report.Peers = a.node.speakerText(), a.node.sessions(context.Background())
+	report.Speaker = a.node.speakerText()
 	report.Refused = a.reloads.refused()
 	// What cannot be read closes the gate, which the report tells.
 	report.DrainedSince, _ = host.DrainedSince(a.wired.Paths.DrainFile)

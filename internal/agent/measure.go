@@ -3,6 +3,7 @@ package agent
 import (
 	"ovnbgp/internal/metrics"
 	"ovnbgp/internal/model"
+	"ovnbgp/internal/source/host"
 	"ovnbgp/internal/status"
 )
 
@@ -41,7 +42,8 @@ func countObjects(n model.Node) []status.Count {
 
 // readings are what the metrics ask for at each scrape.
 func (a *Agent) readings() metrics.Readings {
-	r := metrics.Readings{Ready: a.loop.Status().Ready, Drained: !a.report().DrainedSince.IsZero(), Writes: a.node.writes.bySubsystem(),
+	since, _ := host.DrainedSince(a.wired.Paths.DrainFile) // what cannot be read closes the gate, which other metrics tell
+	r := metrics.Readings{Ready: a.loop.Status().Ready, Drained: !since.IsZero(), Writes: a.node.writes.bySubsystem(),
 		ConfigGood: a.reloads.refused() == nil, ConfigRead: a.reloads.lastGood()}
 	for _, s := range a.node.ovn.Status() {
 		r.Databases = append(r.Databases, metrics.Database{Name: s.Database, Connected: s.InSync, Connects: s.Connects,

@@ -48,7 +48,7 @@ func patienceWithPeers(b model.BGP) time.Duration {
 // embedded tells whether the node's speaker is the one built in.
 func (n *node) embedded() bool { return n.speaks == config.SpeakerEmbedded }
 
-// sessions lists the neighbours of whoever speaks; none where that cannot be told.
+// sessions lists the neighbours of whoever speaks, with what each was sent; none where that cannot be told.
 func (n *node) sessions(ctx context.Context) []model.Session {
 	if !n.embedded() {
 		return nil
@@ -56,7 +56,7 @@ func (n *node) sessions(ctx context.Context) []model.Session {
 	const enough = 2 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, enough)
 	defer cancel()
-	list, err := n.gobgp.Sessions(ctx)
+	list, err := n.gobgp.CountedSessions(ctx)
 	if err != nil {
 		return nil // the subsystem's own line says what is wrong
 	}

@@ -74,6 +74,7 @@ func (b *builtIn) Plan(ctx context.Context, want model.Node) ([]plan.Step, error
 	}
 	want.Leak = model.Leak{} // there is no FRR to leak in
 	want.Routes, want.LearnedUnknown = desired.Learned(told, want.BGP)
+	want.LearnedGone = told.Gone
 	steps, err := b.carriers.Plan(ctx, want)
 	if err != nil {
 		return nil, err

@@ -37,6 +37,7 @@ func (v *view) speak(n *model.Node) {
 	n.BGP.Drained = host.Drained
 	learned, unknown := Learned(v.in.RIB, n.BGP)
 	n.Routes, n.LearnedUnknown = append(n.Routes, learned...), unknown
+	n.LearnedGone = v.in.RIB.Gone
 	alone := map[model.Kind]model.Attributes{} // of announcements of one kind, which nearly all are
 	for i := range n.Announcements {
 		a := &n.Announcements[i]

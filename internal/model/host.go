@@ -51,8 +51,10 @@ type RTTable struct {
 // RIB is what BGP peers have told this node.
 type RIB struct {
 	// Known is set once that is all of it. Until then, after a start, what was learned before is still to be told again.
-	Known   bool      `json:"known,omitempty"`
-	Learned []Learned `json:"learned,omitempty"` // sorted by prefix
+	Known bool `json:"known,omitempty"`
+	// Gone are prefixes, sorted, that peers have told since the start and tell no more: they are not waited for.
+	Gone    []netip.Prefix `json:"gone,omitempty"`
+	Learned []Learned      `json:"learned,omitempty"` // sorted by prefix
 }
 
 // Learned is a prefix that BGP peers announced to this node.

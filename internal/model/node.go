@@ -44,8 +44,10 @@ type Node struct {
 	Sysctls   []Sysctl
 	Rules     []Rule
 	Routes    []Route
-	// LearnedUnknown tells that the routes learned by BGP are not all known yet: those in the main table stay.
+	// LearnedUnknown tells that the routes learned by BGP are not all known yet: those in the main table stay, but for
+	// LearnedGone, which were told and taken back since.
 	LearnedUnknown bool
+	LearnedGone    []netip.Prefix
 	Neighbors      []Neighbor
 	Proxies        []Proxy
 	Flows          []Flow

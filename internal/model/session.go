@@ -18,7 +18,7 @@ type Session struct {
 	// BFD is the state of its BFD session: "up", "down"; "" where there is none.
 	BFD      string `json:"bfd,omitempty"`
 	BFDDowns uint64 `json:"bfdDowns,omitempty"`
-	// Warning is what is not as it should be though the session is up: more prefixes than expected.
+	// Warning is what is not as it should be: more prefixes than expected, or why the speaker closed the session itself.
 	Warning string `json:"warning,omitempty"`
 }
 

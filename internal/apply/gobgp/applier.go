@@ -10,6 +10,7 @@ package gobgp
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 
@@ -27,6 +28,8 @@ type Applier struct {
 
 	wantedMu    sync.Mutex
 	wantedPeers []model.Peer // of the last Plan: what Sessions tells of
+	// draining are the paths that must be in the speaker, drained, of the last Plan; nil: it wanted none drained.
+	draining map[netip.Prefix]wanted
 }
 
 // New returns an applier. Announcements of the VRF are told to the speaker's neighbours.
@@ -63,7 +66,10 @@ func (a *Applier) Plan(_ context.Context, want model.Node) ([]plan.Step, error) 
 		return nil, fmt.Errorf("no AS for BGP: set bgp_AS")
 	}
 	a.wantedMu.Lock()
-	a.wantedPeers = want.BGP.Peers
+	a.wantedPeers, a.draining = want.BGP.Peers, nil
+	if want.BGP.Drained {
+		a.draining = a.wantedPaths(want)
+	}
 	a.wantedMu.Unlock()
 	g := speaker.Global{AS: want.BGP.AS, RouterID: want.BGP.RouterID}
 	have, _, started := a.speaker.Global()

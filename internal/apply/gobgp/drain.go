@@ -3,6 +3,7 @@ package gobgp
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/osrg/gobgp/v4/api"
@@ -13,10 +14,10 @@ import (
 )
 
 // Draining says whether all of our own paths are drained, and of each neighbour and family how much of what it was told
-// does not say so.
+// does not say so. What it was told is the speaker's own record (Adj-RIB-Out): nobody asks the neighbour.
 func (a *Applier) Draining(ctx context.Context) (model.Draining, error) {
 	have, err := a.paths()
-	if err != nil || slices.ContainsFunc(have, func(p path) bool { return !p.Drained }) {
+	if err != nil || !a.isDrained(have) {
 		return model.Draining{}, err
 	}
 	b, _, err := a.speaker.Server()
@@ -53,6 +54,26 @@ func (a *Applier) Draining(ctx context.Context) (model.Draining, error) {
 	}
 	slices.SortFunc(state.Peers, model.CompareTold)
 	return state, nil
+}
+
+// isDrained tells whether what was planned last is drained, and all of it there: a speaker that has just been started has no
+// paths, and says nothing by that.
+func (a *Applier) isDrained(have []path) bool {
+	a.wantedMu.Lock()
+	defer a.wantedMu.Unlock()
+	there := make(map[netip.Prefix]bool, len(have))
+	for _, p := range have {
+		if !p.Drained {
+			return false
+		}
+		there[p.Prefix] = true
+	}
+	for prefix := range a.draining {
+		if !there[prefix] {
+			return false
+		}
+	}
+	return a.draining != nil
 }
 
 // saysSo tells whether a path bears the community graceful-shutdown. Its local preference goes to internal peers only.

@@ -42,6 +42,7 @@ func (l *learner) learn(want model.Node) {
 		l.t.Fatal(err)
 	}
 	want.Routes, want.LearnedUnknown = desired.Learned(known, want.BGP)
+	want.LearnedGone = known.Gone
 	steps, err := l.carriers.Plan(l.t.Context(), want)
 	if err != nil {
 		l.t.Fatal(err)

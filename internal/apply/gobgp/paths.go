@@ -121,7 +121,7 @@ func (a *Applier) planPaths(s *steps, want model.Node) error {
 		have[p.Prefix] = p
 	}
 	var draining []wanted
-	same := func(w wanted, h path) bool { return w.path.same(h) }
+	same := func(w wanted, h path) bool { return w.same(h) }
 	for _, d := range plan.Differences(a.wantedPaths(want), have, netip.Prefix.Compare, same) {
 		switch {
 		case !d.Wanted:

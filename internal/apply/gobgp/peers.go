@@ -1,7 +1,9 @@
 package gobgp
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -40,6 +42,7 @@ func (a *Applier) planPeers(s *steps, want model.Node) error {
 	for _, p := range want.BGP.Peers {
 		wanted[p.Name] = p
 	}
+	refuse(s, want.BGP)
 	a.planPolicies(s, want.BGP, have)
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		a.planPeer(s, want, wanted[name], have)
@@ -50,7 +53,33 @@ func (a *Applier) planPeers(s *steps, want model.Node) error {
 				Do: func(context.Context) error { return a.speaker.RemovePeer(name) }})
 		}
 	}
+	a.planLinks(s, want.BGP)
 	return nil
+}
+
+// planLinks ends the search for neighbours where none is wanted, whether one was found there or not. It is begun by the
+// step that adds the neighbour.
+func (a *Applier) planLinks(s *steps, b model.BGP) {
+	for _, device := range a.speaker.Links() {
+		if !slices.ContainsFunc(b.Peers, func(p model.Peer) bool { return p.Interface == device }) {
+			s.add(plan.Step{Verb: plan.Delete, Object: "router advertisements on " + device, Why: unwanted, Serves: []string{},
+				Do: func(context.Context) error { a.speaker.CloseLink(device); return nil }})
+		}
+	}
+}
+
+// refuse plans what fails with the reason why the embedded speaker cannot have it, beside which all else is done.
+func refuse(s *steps, b model.BGP) {
+	add := func(object string, why error) {
+		s.add(plan.Step{Verb: plan.Create, Object: object, Why: "configured", Serves: []string{},
+			Do: func(context.Context) error { return why }})
+	}
+	if len(b.Raw) > 0 {
+		add("the operator's own lines", errors.New("the embedded speaker cannot: the lines are FRR's"))
+	}
+	for _, v := range b.VRFs {
+		add("VRF "+v.Name, fmt.Errorf("VRF %s: the embedded speaker announces no type-5 routes", v.Name))
+	}
 }
 
 func (a *Applier) planPeer(s *steps, want model.Node, p model.Peer, have map[string]speaker.Session) {
@@ -69,6 +98,8 @@ func (a *Applier) planPeer(s *steps, want model.Node, p model.Peer, have map[str
 	case why != nil:
 		step.Serves = []string{}
 		step.Do = func(context.Context) error { return fmt.Errorf("the embedded speaker cannot: %w", why) }
+	case there && now.Interface != p.Interface:
+		step.Why = fmt.Sprintf("it was on %s: its session begins anew", cmp.Or(now.Interface, "an address"))
 	case there && found.IsValid() && found != now.Address:
 		step.Why = fmt.Sprintf("the neighbour on %s is %s now, was %s", p.Interface, found, now.Address)
 	case there && !proto.Equal(now.Conf, next.Conf):
@@ -115,21 +146,29 @@ func (a *Applier) setPeer(ctx context.Context, want model.Node, p model.Peer, ne
 	if err := a.pathsFirst(want); err != nil {
 		return err
 	}
-	address, err := a.speaker.Find(ctx, next)
+	have, err := a.peers()
 	if err != nil {
 		return err
 	}
-	have, err := a.peers()
+	if now, there := have[p.Name]; there && now.Interface != p.Interface {
+		// Not on the other link until somebody is found on this one: that may be somebody else.
+		if err := a.speaker.RemovePeer(p.Name); err != nil {
+			return err
+		}
+		a.speaker.CloseLink(now.Interface)
+		delete(have, p.Name)
+	}
+	address, err := a.speaker.Find(ctx, next)
 	if err != nil {
 		return err
 	}
 	session := have[p.Name]
 	session.Address = address
 	have[p.Name] = session
-	policies, err := a.policies(want.BGP, have)
-	if err != nil {
+	if _, err := (&nextHops{}).of(p, address); err != nil {
 		return err
 	}
+	policies, _ := a.policies(want.BGP, have) // what is wrong with others is said by the step of the filters
 	if err := a.setPolicies(ctx, policies); err != nil {
 		return err
 	}

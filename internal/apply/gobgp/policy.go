@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -40,58 +39,76 @@ type policy struct {
 }
 
 func (a *Applier) planPolicies(s *steps, b model.BGP, have map[string]speaker.Session) {
-	if len(b.Raw) > 0 {
-		s.add(plan.Step{Verb: plan.Create, Object: "the operator's own lines", Why: "configured", Serves: []string{},
-			Do: func(context.Context) error {
-				return errors.New("the embedded speaker cannot: the lines are FRR's")
-			}})
-	}
 	want, err := a.policies(b, have)
-	if err == nil {
-		var stale []string
-		if stale, err = a.stalePolicies(want); err == nil && stale == nil {
-			return
-		}
+	stale, unread := a.stalePolicies(want)
+	if err = errors.Join(err, unread); err == nil && stale == nil {
+		return
 	}
 	s.add(plan.Step{Verb: plan.Update, Object: "filters of peers", Why: "what passes has changed", Serves: []string{},
 		Do: func(ctx context.Context) error {
-			if err != nil {
+			if unread != nil || stale == nil {
 				return err
 			}
-			return a.setPolicies(ctx, want)
+			return errors.Join(err, a.setPolicies(ctx, want))
 		}})
 }
 
-// policies makes the policies of the neighbours that are there, by name.
+// policies makes the policies of the neighbours that are there, by name. Where one's cannot be made it keeps those that
+// are in force, and the error is of that neighbour alone.
 func (a *Applier) policies(b model.BGP, have map[string]speaker.Session) (map[string]policy, error) {
-	list := map[string]policy{}
+	list, hops := map[string]policy{}, &nextHops{}
+	var errs []error
 	for _, p := range b.Peers {
 		session, there := have[p.Name]
 		if !there {
 			continue
 		}
-		next, err := nextHops(p, session.Address)
+		next, err := hops.of(p, session.Address)
 		if err != nil {
-			return nil, err
+			errs = append(errs, err)
+			kept, err := a.keptPolicies(p.Name)
+			maps.Copy(list, kept)
+			errs = append(errs, err)
+			continue
 		}
 		for _, out := range []bool{false, true} {
 			made := makePolicy(p, session.Address, out, next)
 			list[made.name] = made
 		}
 	}
-	return list, nil
+	return list, errors.Join(errs...)
+}
+
+// keptPolicies are a neighbour's policies in force. They are there already: what they do is not told.
+func (a *Applier) keptPolicies(peer string) (map[string]policy, error) {
+	b, _, err := a.speaker.Server()
+	if err != nil {
+		return nil, err
+	}
+	force, err := inForce(b)
+	kept := map[string]policy{}
+	for name := range force {
+		for _, out := range []bool{false, true} {
+			// A name may hold spaces, and one neighbour's may begin another's: the digest is without.
+			digest, ours := strings.CutPrefix(name, policyName(peer, out, ""))
+			if ours && !strings.Contains(digest, " ") {
+				kept[name] = policy{name: name, peer: peer, out: out}
+			}
+		}
+	}
+	return kept, err
+}
+
+// policyName names a neighbour's policy in one direction.
+func policyName(peer string, out bool, digest string) string {
+	return fmt.Sprintf("ovnbgp %s %s %s", peer, map[bool]string{false: "in", true: "out"}[out], digest)
 }
 
 // makePolicy makes a neighbour's policy in one direction. IPv6 paths get the next hop, where one is given.
 func makePolicy(p model.Peer, address netip.Addr, out bool, next netip.Addr) policy {
-	direction := "in"
-	if out {
-		direction = "out"
-	}
 	content, _ := json.Marshal([]any{address, out, next, p.Families}) // plain values: it cannot fail
 	digest := sha256.Sum256(content)
-	made := policy{peer: p.Name, address: address, out: out,
-		name: fmt.Sprintf("ovnbgp %s %s %s", p.Name, direction, hex.EncodeToString(digest[:6]))}
+	made := policy{peer: p.Name, address: address, out: out, name: policyName(p.Name, out, hex.EncodeToString(digest[:6]))}
 	made.policy = &api.Policy{Name: made.name}
 	neighbor := &api.DefinedSet{DefinedType: api.DefinedType_DEFINED_TYPE_NEIGHBOR, Name: made.name + " neighbor",
 		List: []string{fmt.Sprintf("%s/%d", address.WithZone(""), address.BitLen())}}
@@ -169,41 +186,6 @@ func texts[T fmt.Stringer](values []T) (list []string) {
 		list = append(list, v.String())
 	}
 	return list
-}
-
-// nextHops returns the next hop of IPv6 paths on a session between IPv4 addresses: an address of the interface that the
-// neighbour is on, which the session itself does not name.
-func nextHops(p model.Peer, address netip.Addr) (netip.Addr, error) {
-	if address.Is6() || !hasFamily(p, model.IPv6Unicast) {
-		return netip.Addr{}, nil
-	}
-	interfaces, err := net.Interfaces()
-	if err != nil {
-		return netip.Addr{}, fmt.Errorf("interfaces: %w", err)
-	}
-	for _, i := range interfaces {
-		addresses, err := i.Addrs()
-		if err != nil {
-			continue // it has just gone
-		}
-		var on bool
-		var found netip.Addr
-		for _, n := range addresses {
-			prefix, err := netip.ParsePrefix(n.String())
-			switch {
-			case err != nil:
-			case prefix.Contains(address) || prefix.Addr() == p.Source:
-				on = true
-			case prefix.Addr().Is6() && !prefix.Addr().IsLinkLocalUnicast() && !found.IsValid():
-				found = prefix.Addr()
-			}
-		}
-		if on && found.IsValid() {
-			return found, nil
-		}
-	}
-	return netip.Addr{}, fmt.Errorf("peer %s: the embedded speaker cannot tell IPv6 prefixes to %s: no interface with an address "+
-		"on its link has an IPv6 address to be the next hop", p.Name, address)
 }
 
 // stalePolicies lists the names of the policies in force that are not wanted, and of those wanted that are not in force.

@@ -13,8 +13,18 @@ import (
 	"ovnbgp/internal/model"
 )
 
-// Sessions lists the neighbours wanted last, as they are now, sorted by name.
+// Sessions lists the neighbours wanted last, as they are now, sorted by name. What they were sent is not counted.
 func (a *Applier) Sessions(ctx context.Context) ([]model.Session, error) {
+	return a.sessions(ctx, false)
+}
+
+// CountedSessions is Sessions with what each was sent, for which GoBGP plays all its policies for every path: it is for
+// people who ask.
+func (a *Applier) CountedSessions(ctx context.Context) ([]model.Session, error) {
+	return a.sessions(ctx, true)
+}
+
+func (a *Applier) sessions(ctx context.Context, counted bool) ([]model.Session, error) {
 	b, _, err := a.speaker.Server()
 	if err != nil {
 		return nil, err
@@ -22,11 +32,11 @@ func (a *Applier) Sessions(ctx context.Context) ([]model.Session, error) {
 	sessions, bfd := a.speaker.Sessions(), a.speaker.BFD()
 	limits := a.limits()
 	var list []model.Session
-	err = b.ListPeer(ctx, &api.ListPeerRequest{EnableAdvertised: true}, func(p *api.Peer) {
+	err = b.ListPeer(ctx, &api.ListPeerRequest{EnableAdvertised: counted}, func(p *api.Peer) {
 		name := p.GetConf().GetDescription()
 		have := sessions[name]
 		s := model.Session{Name: name, Address: have.Address, AS: p.GetState().GetPeerAsn(), State: stateOf(p, have),
-			Established: a.speaker.Established(name)}
+			Established: a.speaker.Established(name), Warning: have.Fault}
 		if s.Up() {
 			s.Since = p.GetTimers().GetState().GetUptime().AsTime()
 		}

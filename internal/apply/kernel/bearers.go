@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 
@@ -16,8 +17,8 @@ import (
 //
 // To an address the way is add, then delete: of two, the daemon takes the address, and the key is announced all the time.
 // To a route it is delete, then add: zebra (seen in 10.3, not in 8.4) lets a kernel's route pass unseen while it has an
-// address with that prefix, and nobody tells it again. The key is withdrawn for the time between two messages; killed
-// there, the route is missing, and the next round creates it as any other.
+// address with that prefix, and nobody tells it again. The key is withdrawn for the time between two messages. If the
+// route is refused, the address comes back; killed there, the route is missing, and the next round creates it as any other.
 
 // anchor is an address that no daemon announces, for it is link-local. With its last IPv4 address a device loses its
 // IPv4 routes, in silence; and a zebra that knows that takes them for gone, whoever puts them back. So the device gets
@@ -79,16 +80,23 @@ func (a *Announcements) toRoutes(s *steps, have told, routes map[routeKey]model.
 		if !there || !w.AsRoute {
 			continue
 		}
-		leave := func(context.Context) error { return withdraw(addr) }
-		take := a.write(w, a.k.RouteAdd)
+		swap := func(ctx context.Context) error {
+			if err := withdraw(addr); err != nil {
+				return err
+			}
+			if err := a.write(w, a.k.RouteAdd)(ctx); err != nil {
+				return errors.Join(err, a.k.AddrReplace(addr))
+			}
+			return nil
+		}
 		delete(have.addresses, w.Key())
 		if unseen, both := have.routes[id]; both {
 			a.surplus(s, w, a.addressText(addr.Prefix), inOrder(
-				func(context.Context) error { return a.k.RouteDel(unseen) }, leave, take))
+				func(context.Context) error { return a.k.RouteDel(unseen) }, swap))
 			continue
 		}
 		delete(routes, id)
-		a.move(s, w, a.routeText(w.Prefix, netip.Addr{}), inOrder(leave, take))
+		a.move(s, w, a.routeText(w.Prefix, netip.Addr{}), swap)
 	}
 }
 

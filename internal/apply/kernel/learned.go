@@ -21,13 +21,20 @@ func ownedLearned(r netlink.Route) bool {
 	return r.Table == model.MainTable && r.Protocol == model.Protocol
 }
 
-// planLearned compares the learned routes. While not all is known that was learned, none is deleted: after a restart
-// they carry what the node sends until peers have told them again.
+// planLearned compares the learned routes. While not all is known that was learned, none is deleted that peers have not told
+// yet: after a restart they carry what the node sends until then.
 func (c *Carriers) planLearned(s *steps, v *view, want model.Node) {
 	wanted, have := map[routeKey]model.Route{}, map[routeKey]netlink.Route{}
+	gone := map[netip.Prefix]bool{}
+	for _, p := range want.LearnedGone {
+		gone[p] = true
+	}
 	for _, w := range want.Routes {
 		if w.Table == model.MainTable {
-			w.NextHops = v.usable(w.NextHops)
+			if w.NextHops = v.usable(w.NextHops); w.NextHops == nil {
+				gone[w.Prefix] = true
+				continue
+			}
 			wanted[routeKey{table: w.Table, dst: w.Prefix, metric: w.Metric}] = w
 		}
 	}
@@ -42,7 +49,7 @@ func (c *Carriers) planLearned(s *steps, v *view, want model.Node) {
 			s.add(plan.Create, d.Want.String(), d.Want.Why, d.Want.Serves, c.writeLearned(d.Want, c.k.RouteAdd))
 		case d.Wanted:
 			s.add(plan.Update, d.Want.String(), d.Want.Why, d.Want.Serves, c.writeLearned(d.Want, c.k.RouteReplace))
-		case !want.LearnedUnknown:
+		case !want.LearnedUnknown || gone[d.Have.Dst]:
 			s.deletes = append(s.deletes, plan.Step{Verb: plan.Delete, Object: v.learnedText(d.Have), Why: unwanted, Serves: []string{},
 				Free: true, Do: func(context.Context) error { return c.k.RouteDel(d.Have) }})
 		}
@@ -50,20 +57,16 @@ func (c *Carriers) planLearned(s *steps, v *view, want model.Node) {
 }
 
 // usable names the device of each next hop, and leaves those out whose device has no carrier: a neighbour that was cut off
-// may count as one that restarts, and the kernel sends its share there. Where none has one, none is left out.
+// may count as one that restarts, and the kernel sends its share there. Nil: none has one.
 func (v *view) usable(hops []model.NextHop) []model.NextHop {
-	var all, up []model.NextHop
+	var up []model.NextHop
 	for _, h := range hops {
 		if h.Device == "" {
 			h.Device = v.deviceOf(h.Gateway)
 		}
-		all = append(all, h)
 		if l, there := v.byName[h.Device]; !there || l.Running {
 			up = append(up, h)
 		}
-	}
-	if up == nil {
-		return all
 	}
 	return up
 }

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -93,6 +95,25 @@ func (s *Speaker) watchLink(device string) *link {
 	return l
 }
 
+// Links lists the interfaces on which neighbours are looked for, sorted.
+func (s *Speaker) Links() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.links))
+}
+
+// CloseLink looks for no neighbour on an interface any more. None is success.
+func (s *Speaker) CloseLink(device string) {
+	s.mu.Lock()
+	l := s.links[device]
+	delete(s.links, device)
+	s.mu.Unlock()
+	if l != nil {
+		l.close() // without the lock: what it hears last asks for it
+		s.poke()
+	}
+}
+
 // Searching tells whether a neighbour is looked for and not found yet.
 func (s *Speaker) Searching() bool {
 	s.mu.Lock()
@@ -149,7 +170,7 @@ func (l *link) exchange() error {
 	var reading sync.WaitGroup
 	reading.Go(func() { failed <- l.listen(conn, device) })
 	defer reading.Wait()
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // it was read and written; what else could fail is told there
 	if err := send(conn, device, allRouters(), solicitation(device.HardwareAddr)); err != nil {
 		return err
 	}

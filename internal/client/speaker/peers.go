@@ -9,9 +9,6 @@ import (
 	"time"
 
 	"github.com/osrg/gobgp/v4/api"
-	"github.com/osrg/gobgp/v4/pkg/apiutil"
-	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
-	"github.com/osrg/gobgp/v4/pkg/server"
 	"google.golang.org/protobuf/proto"
 
 	"ovnbgp/internal/client/bfd"
@@ -41,11 +38,17 @@ func (s *Speaker) SetPeer(ctx context.Context, p Peer) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.set(ctx, p, address)
+}
+
+// set is SetPeer of a neighbour that was found. Call it with the lock.
+func (s *Speaker) set(ctx context.Context, p Peer, address netip.Addr) error {
 	if s.server == nil {
 		return ErrNotStarted
 	}
 	have := s.sessions[p.Name]
-	if have != nil && have.Address != address {
+	// One that was refused is disabled in the server, which an update does not end.
+	if have != nil && (have.Address != address || have.Interface != p.Interface || have.Fault != "") {
 		if err := s.remove(have); err != nil {
 			return err
 		}
@@ -71,6 +74,7 @@ func (s *Speaker) SetPeer(ctx context.Context, p Peer) error {
 		conf.GracefulRestart.LocalRestarting = p.Restarting
 	}
 	s.wrote()
+	var err error
 	if have != nil {
 		have.stop()
 		_, err = s.server.UpdatePeer(ctx, &api.UpdatePeerRequest{Peer: conf})
@@ -93,8 +97,10 @@ func (s *Speaker) beginBFD(have *session) error {
 }
 
 func (s *session) stop() {
-	if s.patience != nil {
-		s.patience.Stop()
+	for _, timer := range []*time.Timer{s.patience, s.retry} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
 }
 
@@ -116,7 +122,7 @@ func (s *Speaker) SetBFD(name string, o *bfd.Options) error {
 	return s.beginBFD(have)
 }
 
-// RemovePeer ends a neighbour's session for good. None is success.
+// RemovePeer ends a neighbour's session for good. None is success. Its interface stays in Links.
 func (s *Speaker) RemovePeer(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,14 +131,7 @@ func (s *Speaker) RemovePeer(name string) error {
 		return nil
 	}
 	s.wrote()
-	err := s.remove(have)
-	if l := s.links[have.Interface]; l != nil {
-		delete(s.links, have.Interface)
-		s.mu.Unlock()
-		l.close()
-		s.mu.Lock()
-	}
-	return err
+	return s.remove(have)
 }
 
 // remove takes a neighbour out of the server. Call it with the lock.
@@ -244,25 +243,24 @@ func (s *Speaker) endByBFD(name string) {
 	if err := s.anew(name); err != nil {
 		s.log.Warn("BGP session not begun anew", slog.String("object", "peer "+name), slog.Any("err", err))
 	}
+	s.poke() // what could not be begun is for who wants it
 }
 
 // anew ends a session and has it begin again. A reset would do, but GoBGP waits for seconds after one, and so BGP waits
-// for BFD.
+// for BFD. Both happen under one lock: nobody sees a neighbour that is wanted and not there, and adds it himself.
 func (s *Speaker) anew(name string) error {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	have := s.sessions[name]
 	if have == nil || s.server == nil {
-		s.mu.Unlock()
 		return nil
 	}
 	peer := have.Peer
 	peer.Restarting, peer.again = false, true
-	err := s.remove(have)
-	s.mu.Unlock()
-	if err != nil {
+	if err := s.remove(have); err != nil {
 		return err
 	}
-	return s.SetPeer(context.Background(), peer)
+	return s.set(context.Background(), peer, have.Address)
 }
 
 // byAddress finds a neighbour, and whether its BGP session is up.
@@ -281,46 +279,4 @@ func (s *Speaker) byAddress(a netip.Addr) (name string, up bool) {
 		up = up || p.GetState().GetSessionState() == api.PeerState_SESSION_STATE_ESTABLISHED
 	})
 	return name, up && err == nil
-}
-
-// peerChanged says when a session comes up or ends. One in our own AS where an external one is wanted is closed: GoBGP
-// takes any AS then.
-func (s *Speaker) peerChanged(e *apiutil.WatchEventMessage_PeerEvent) {
-	if e.Type != apiutil.PEER_EVENT_STATE {
-		return
-	}
-	name, _ := s.byAddress(e.Peer.State.NeighborAddress)
-	if name == "" {
-		return
-	}
-	object := slog.String("object", fmt.Sprintf("peer %s (%s)", name, e.Peer.State.NeighborAddress))
-	s.mu.Lock()
-	have, own := s.sessions[name], s.global.AS
-	s.mu.Unlock()
-	switch {
-	case e.Peer.State.SessionState == bgp.BGP_FSM_ESTABLISHED:
-		s.log.Info("BGP session up", object)
-		s.mu.Lock()
-		s.ups[name]++
-		if have != nil {
-			have.up = time.Now()
-		}
-		if have != nil && have.bfdLater {
-			have.bfdLater = false
-			if err := s.beginBFD(have); err != nil {
-				s.log.Warn("no BFD", object, slog.Any("err", err))
-			}
-		}
-		s.mu.Unlock()
-		if have != nil && have.Conf.Conf.PeerAsn == 0 && e.Peer.State.PeerASN == own {
-			s.log.Error("the neighbour is in our own AS, and an external one is wanted: session closed", object)
-			_ = s.Write(func(b *server.BgpServer) error {
-				return b.DisablePeer(context.Background(), &api.DisablePeerRequest{Address: have.Address.String(),
-					Communication: "an external neighbour is expected"})
-			})
-		}
-	case e.Peer.State.DisconnectMessage != "" && e.Peer.State.SessionState == bgp.BGP_FSM_IDLE:
-		s.log.Debug("BGP session down", object, slog.String("why", e.Peer.State.DisconnectMessage))
-	}
-	s.poke()
 }

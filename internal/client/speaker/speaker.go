@@ -52,6 +52,8 @@ type Session struct {
 	Address netip.Addr // with its zone
 	// Waiting tells that the BGP session waits for that of BFD.
 	Waiting bool
+	// Fault is why the speaker closed the session itself; "" while the neighbour is who it should be.
+	Fault string
 }
 
 // Options are for New.
@@ -77,6 +79,8 @@ type Speaker struct {
 	mu        sync.Mutex
 	global    Global
 	server    *server.BgpServer // nil: not started
+	served    <-chan struct{}   // closed when the server's own loop has ended
+	hushed    *hushed           // what the server logs to
 	watching  context.CancelFunc
 	sessions  map[string]*session
 	links     map[string]*link
@@ -93,6 +97,8 @@ type session struct {
 	patience *time.Timer // until BGP no longer waits for BFD
 	bfdLater bool        // BFD begins with the BGP session
 	up       time.Time   // when the BGP session came up last
+	refused  int         // times that it came up with who it should not
+	retry    *time.Timer // until it may begin again after that
 }
 
 // New returns a speaker that does not speak yet.
@@ -188,8 +194,12 @@ func (s *Speaker) Start(ctx context.Context, g Global, prepare func(*server.BgpS
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	level := &slog.LevelVar{}
-	started := server.NewBgpServer(server.LoggerOption(slog.New(hush(s.log.Handler())), level))
-	go started.Serve()
+	logger, served := hush(s.log.Handler()), make(chan struct{})
+	started := server.NewBgpServer(server.LoggerOption(slog.New(logger), level))
+	go func() {
+		defer close(served)
+		started.Serve()
+	}()
 	err := started.StartBgp(ctx, &api.StartBgpRequest{Global: &api.Global{Asn: g.AS, RouterId: g.RouterID.String(),
 		ListenPort: s.options.Port, UseMultiplePaths: true}})
 	if err == nil {
@@ -204,7 +214,7 @@ func (s *Speaker) Start(ctx context.Context, g Global, prepare func(*server.BgpS
 		started.Stop()
 		return fmt.Errorf("start BGP with AS %d and router id %s: %w", g.AS, g.RouterID, err)
 	}
-	s.server, s.global, s.watching, s.began = started, g, cancel, time.Now()
+	s.server, s.served, s.hushed, s.global, s.watching, s.began = started, served, logger, g, cancel, time.Now()
 	s.wrote()
 	return nil
 }
@@ -219,7 +229,11 @@ func (s *Speaker) Stop() {
 	// BGP before BFD: a neighbour that hears of the end of BFD while BGP is up takes the path for broken.
 	if err := s.server.StopBgp(context.Background(), &api.StopBgpRequest{AllowGracefulRestart: true}); err != nil {
 		s.log.Warn("BGP speaker not stopped in good order", slog.Any("err", err))
+	} else {
+		<-s.served // after it Stop asks nothing of a loop that has ended
+		s.hushed.silence()
 	}
+	s.server.Stop() // what StopBgp leaves: the goroutine of GoBGP's own BFD
 	s.watching()
 	for name := range maps.Clone(s.sessions) {
 		s.drop(name)

@@ -34,7 +34,9 @@ type Source struct {
 	pokes    chan struct{}
 
 	mu    sync.Mutex
-	known *server.BgpServer // the server of which all is known; nil: none
+	known *server.BgpServer     // the server of which all is known; nil: none
+	heard map[netip.Prefix]bool // what it was ever told, while not all is known
+	by    *server.BgpServer     // the server of heard
 }
 
 // New returns a source. After patience all counts as known, whoever has not come back: neighbours that are gone must not
@@ -102,7 +104,31 @@ func (s *Source) Snapshot(ctx context.Context) (model.RIB, error) {
 		}
 	}
 	slices.SortFunc(rib.Learned, func(a, b model.Learned) int { return a.Prefix.Compare(b.Prefix) })
+	if !complete {
+		rib.Gone = s.gone(b, rib.Learned)
+	}
 	return rib, nil
+}
+
+// gone lists what peers have told since the server was started and tell no more. It is not waited for: who told it took it
+// back, or is dead.
+func (s *Source) gone(b *server.BgpServer, now []model.Learned) (gone []netip.Prefix) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.by != b {
+		s.heard, s.by = map[netip.Prefix]bool{}, b
+	}
+	still := make(map[netip.Prefix]bool, len(now))
+	for _, l := range now {
+		s.heard[l.Prefix], still[l.Prefix] = true, true
+	}
+	for prefix := range s.heard {
+		if !still[prefix] {
+			gone = append(gone, prefix)
+		}
+	}
+	slices.SortFunc(gone, netip.Prefix.Compare)
+	return gone
 }
 
 // complete tells whether all neighbours have told everything once since the speaker was started, or have had the time.
