@@ -138,9 +138,14 @@ func (s *Source) complete(ctx context.Context, b *server.BgpServer) (bool, error
 	}
 	_, since, started := s.speaker.Global()
 	peers, done := 0, started && !s.speaker.Searching()
+	// Before the states: a session that comes up between the two has not died.
+	ups := map[string]uint64{}
+	for name := range s.speaker.Sessions() {
+		ups[name] = s.speaker.Established(name)
+	}
 	err := b.ListPeer(ctx, &api.ListPeerRequest{}, func(p *api.Peer) {
 		peers++
-		done = done && s.told(p)
+		done = done && told(p, ups[p.GetConf().GetDescription()] > 0)
 	})
 	if err != nil {
 		return false, fmt.Errorf("read BGP neighbours: %w", err)
@@ -157,9 +162,9 @@ func (s *Source) complete(ctx context.Context, b *server.BgpServer) (bool, error
 // told tells whether a neighbour has told everything: it said so in each family (End-of-RIB, RFC 4724), if it says such
 // things, and has had a moment. One whose session has been up and is not is waited for no longer: what it told is kept by
 // graceful restart, or gone.
-func (s *Source) told(p *api.Peer) bool {
+func told(p *api.Peer, wasUp bool) bool {
 	if p.GetState().GetSessionState() != api.PeerState_SESSION_STATE_ESTABLISHED {
-		return s.speaker.Established(p.GetConf().GetDescription()) > 0
+		return wasUp
 	}
 	for _, f := range p.GetAfiSafis() {
 		gr := f.GetMpGracefulRestart().GetState()
