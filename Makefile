@@ -41,7 +41,7 @@ test: deps build labtest ## everything, the lab's end-to-end scripts too: what C
 measure: build labtest ## the agent's latencies, CPU and memory in the lab (about six minutes)
 	$(BIN)/ovnbgp lab up --name measure --fresh --files $(LABTEST)
 	$(BIN)/ovnbgp lab run --name measure host -- env -C /lab/files/e2e OVNBGP_GUEST=1 \
-		./run -test.v -test.timeout=30m -test.run TestBenchmark -measure; \
+		./run -test.v -test.timeout=30m -test.run TestBenchmark -measure -patience 2m; \
 		code=$$?; $(BIN)/ovnbgp lab down --name measure; exit $$code
 
 failover: deps ## failures and recoveries of BGP sessions, beside what is promised (root; some minutes)
@@ -50,7 +50,7 @@ failover: deps ## failures and recoveries of BGP sessions, beside what is promis
 side-by-side: build labtest ## the Python agent and ours take a node over from one another (minutes: Python is slow there)
 	$(BIN)/ovnbgp lab up --name sides --fresh --with old-agent --files $(LABTEST)
 	$(BIN)/ovnbgp lab run --name sides host -- env -C /lab/files/e2e OVNBGP_GUEST=1 \
-		./run -test.v -test.timeout=60m -test.run TestScripts -slow; \
+		./run -test.v -test.timeout=60m -test.run TestScripts -slow -patience 2m; \
 		code=$$?; $(BIN)/ovnbgp lab down --name sides; exit $$code
 
 race: ## unit tests under the race detector
