@@ -31,8 +31,10 @@ func newFRRRenderCommand() *cobra.Command {
 		Use:   "render",
 		Short: "Print the configuration that FRR would run with",
 		Long: `Print the configuration that FRR would run with in mode managed, as its own ` + "`show running-config`" + ` would
-print it. Passwords are hidden.`,
-		Args: cobra.NoArgs,
+print it. Passwords are hidden.
+
+Exit codes: 0 printed, 1 error (the configuration, or what no FRR could run with).`,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			options, err := conf.agentOptions(cmd.ErrOrStderr())
 			if err != nil {
@@ -69,7 +71,7 @@ func newFRRDiffCommand() *cobra.Command {
 another, and why. Passwords are hidden.
 
 Exit codes: 0 no difference, 1 error, 2 differences.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			options, err := conf.agentOptions(cmd.ErrOrStderr())
 			if err != nil {

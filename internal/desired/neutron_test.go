@@ -85,6 +85,12 @@ func neutronSteps(t *testing.T) map[string]ovn.Snapshot {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return stepsByName(t, scenarios)
+}
+
+func stepsByName(t *testing.T, scenarios []neutron.Scenario) map[string]ovn.Snapshot {
+	t.Helper()
+	var err error
 	steps := map[string]ovn.Snapshot{}
 	for _, scenario := range scenarios {
 		for _, step := range scenario.Steps {

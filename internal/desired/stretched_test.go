@@ -56,15 +56,7 @@ func southboundSteps(t *testing.T) map[string]ovn.Snapshot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps := map[string]ovn.Snapshot{}
-	for _, scenario := range all {
-		for _, step := range scenario.Steps {
-			if steps[step.Name], err = step.Snapshot(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	return steps
+	return stepsByName(t, all)
 }
 
 // TestNeutronStretchedScopes exposes one scope of a cloud with a network in two, and one in none.
