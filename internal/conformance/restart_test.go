@@ -105,20 +105,7 @@ func peerRestartsHard(s *scene) {
 func restarts(e func() ending) func(*scene) { return func(s *scene) { restarted(s, e()) } }
 
 // speakerRestartsHard is the control: without graceful restart the same monitor sees the leaf lose what it was told.
-func speakerRestartsHard(s *scene) {
-	s.want.BGP.GracefulRestart = model.GracefulRestart{}
-	l := s.oneLeaf()
-	before := s.up(l)
-	monitor := fabric.MonitorRoutes(l.Node())
-	s.kill()
-	s.told(l, model.IPv4Unicast)
-	s.revive()
-	s.another(l, before)
-	s.told(l, model.IPv4Unicast, first+" via 10.0.1.2 as 64999")
-	if _, seen := monitor.First("Deleted", "203.0.113.9"); !seen {
-		s.t.Errorf("the monitor has not seen the prefix go: %v", monitor.Changes())
-	}
-}
+func speakerRestartsHard(s *scene) { control(s) }
 
 // kill ends what speaks BGP on the node as a crash does: FRR's bgpd, or the speaker's own process.
 func (s *scene) kill() {
@@ -159,32 +146,26 @@ func (s *scene) load(daemons ...string) {
 }
 
 func drain(s *scene) {
-	l := s.leaf()
-	s.announce(model.Attributes{Communities: []model.Community{nodeAS<<16 | 100}}, first)
-	s.play()
-	s.told(l, model.IPv4Unicast, first+" via 10.0.1.2 as 64999 community 64999:100")
-	before := s.up(l)
-	s.want.BGP.Drained = true
-	s.apply()
-	s.told(l, model.IPv4Unicast, first+" via 10.0.1.2 as 64999 community 64999:100 65535:0")
-	s.want.BGP.Drained = false
-	s.apply()
-	s.told(l, model.IPv4Unicast, first+" via 10.0.1.2 as 64999 community 64999:100")
-	s.same(l, before)
+	drained(s, s.leaf(), model.Attributes{Communities: []model.Community{nodeAS<<16 | 100}},
+		" as 64999 community 64999:100", " as 64999 community 64999:100 65535:0")
 }
 
 func drainInternal(s *scene) {
-	l := s.leaf(within)
-	s.announce(model.Attributes{}, first)
+	drained(s, s.leaf(within), model.Attributes{}, " preference 100", " community 65535:0 preference 0")
+}
+
+// drained plays a drain and its end: the path has the attributes usual, drained, and usual again, in one session.
+func drained(s *scene, l *leaf, attributes model.Attributes, usual, draining string) {
+	path := first + " via 10.0.1.2"
+	s.announce(attributes, first)
 	s.play()
-	s.told(l, model.IPv4Unicast, first+" via 10.0.1.2 preference 100")
+	s.told(l, model.IPv4Unicast, path+usual)
 	before := s.up(l)
-	s.want.BGP.Drained = true
-	s.apply()
-	s.told(l, model.IPv4Unicast, first+" via 10.0.1.2 community 65535:0 preference 0")
-	s.want.BGP.Drained = false
-	s.apply()
-	s.told(l, model.IPv4Unicast, first+" via 10.0.1.2 preference 100")
+	for _, on := range []bool{true, false} {
+		s.want.BGP.Drained = on
+		s.apply()
+		s.told(l, model.IPv4Unicast, path+map[bool]string{true: draining, false: usual}[on])
+	}
 	s.same(l, before)
 }
 
