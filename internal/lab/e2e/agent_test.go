@@ -109,20 +109,35 @@ func (s *stage) status(node string) (status.Report, error) {
 // settled waits until the agents of the nodes have nothing left to do.
 func (s *stage) settled(nodes ...string) error {
 	for _, name := range nodes {
-		_, err := s.eventually(func() error {
-			report, err := s.status(name)
-			if err != nil {
-				return err
-			}
-			if report.Verdict != status.OK {
-				text, _ := json.Marshal(report.Troubles)
-				return fmt.Errorf("agent of %s: %s: %s %s", name, report.Verdict, report.Text, text)
-			}
-			return nil
-		})
-		if err != nil {
+		if _, err := s.eventually(func() error { return s.idle(name) }); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// idle is an error while an agent has something to do. The status alone does not tell: it is of the last round, and
+// another may be under way, which the plan waits for.
+func (s *stage) idle(node string) error {
+	n, err := s.fabric.Node(node)
+	if err != nil {
+		return err
+	}
+	client := api.NewClient(n.Path(agentSocket))
+	preview, err := client.Plan(s.ctx)
+	if err != nil {
+		return err
+	}
+	if len(preview.Steps) > 0 {
+		return fmt.Errorf("agent of %s has %d steps before it, the first: %s", node, len(preview.Steps), preview.Steps[0])
+	}
+	report, err := client.Status(s.ctx)
+	if err != nil {
+		return err
+	}
+	if report.Verdict != status.OK {
+		text, _ := json.Marshal(report.Troubles)
+		return fmt.Errorf("agent of %s: %s: %s %s", node, report.Verdict, report.Text, text)
 	}
 	return nil
 }

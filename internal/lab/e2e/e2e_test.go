@@ -44,6 +44,7 @@ func TestScripts(t *testing.T) {
 	for _, script := range scripts(t) {
 		name := strings.TrimSuffix(filepath.Base(script), ".txtar")
 		t.Run(name, func(t *testing.T) {
+			var last *stage
 			params := testscript.Params{
 				Files:               []string{script},
 				Cmds:                commands(ctx, fabric),
@@ -59,6 +60,7 @@ func TestScripts(t *testing.T) {
 					if err != nil {
 						return err
 					}
+					last = stage
 					env.Values[stageKey{}] = stage
 					env.Defer(func() { stage.clear(t) })
 					return stage.begin()
@@ -69,7 +71,9 @@ func TestScripts(t *testing.T) {
 			}
 			t.Logf("FLAKE? %s failed and is played once more: all of OVN, FRR and Open vSwitch of seven nodes share one "+
 				"processor here", name)
+			last.showLogs(t)
 			if !play(t, params) {
+				last.showLogs(t)
 				t.Error("failed twice")
 			}
 		})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -50,4 +51,15 @@ func (s *stage) agentLog(node string) ([]byte, error) {
 		return nil, err
 	}
 	return text[min(s.logged[node], len(text)):], nil
+}
+
+// showLogs prints the end of what the agents have logged since the mark: what a script that failed may have come from.
+func (s *stage) showLogs(t *testing.T) {
+	if s == nil {
+		return // the script had not begun
+	}
+	for _, node := range chassisNames() {
+		text, err := s.agentLog(node)
+		t.Logf("the log of %s ends with (%v)\n%s", node, err, text[max(0, len(text)-8000):])
+	}
 }
