@@ -212,7 +212,7 @@ func (c *Cloud) DeletePort(ctx context.Context, name string) error {
 
 // waitUp waits until northd has set a port's up, and then writes what Neutron writes on that event.
 func (c *Cloud) waitUp(ctx context.Context, p *Port, up bool) error {
-	if err := poll(ctx, 30*time.Second, 50*time.Millisecond, func() error {
+	if err := poll(ctx, 2*time.Minute, 50*time.Millisecond, func() error {
 		is, err := c.up(ctx, p)
 		if err == nil && is != up {
 			err = fmt.Errorf("port %s: up is %v", p.Name, is)

@@ -246,8 +246,15 @@ func giveToFRR(n Node) error {
 }
 
 // StartFRR starts the node's FRR daemons and has them load frr.conf. mgmtd exists from FRR 9 on.
-func (n Node) StartFRR(ctx context.Context) error {
-	for _, daemon := range frrDaemons() {
+func (n Node) StartFRR(ctx context.Context) error { return n.startFRR(ctx, frrDaemons()...) }
+
+// StartFRRDaemon starts one of them, and has all load frr.conf again, as watchfrr does.
+func (n Node) StartFRRDaemon(ctx context.Context, daemon string) error {
+	return n.startFRR(ctx, daemon)
+}
+
+func (n Node) startFRR(ctx context.Context, daemons ...string) error {
+	for _, daemon := range daemons {
 		path := frrDir + "/" + daemon
 		if _, err := os.Stat(path); err != nil {
 			continue

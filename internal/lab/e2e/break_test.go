@@ -15,7 +15,8 @@ import (
 //	daemon kill NODE PROGRAM       it gets no chance to tidy up
 //	daemon exit NODE PROGRAM       as packages stop ovs-vswitchd and ovn-controller
 //	daemon cleanup NODE            ovs-vswitchd goes and takes its devices along
-//	daemon start NODE PROGRAM      ovs-vswitchd, ovn-controller or bgpd
+//	daemon start NODE PROGRAM      ovs-vswitchd, ovn-controller, bgpd, zebra
+//	daemon kill|start NODE frr     all of FRR's
 //
 // What a script has ended and not started again is started at its end.
 func (s *stage) cmdDaemon(ts *testscript.TestScript, neg bool, args []string) {
@@ -44,12 +45,10 @@ func startDaemon(ctx context.Context, n lab.Node, program string) error {
 		return n.StartVswitchd(ctx)
 	case "ovn-controller":
 		return n.StartController(ctx)
-	case "bgpd":
-		if err := n.Daemon(ctx, "/usr/lib/frr/bgpd", "-d", "-A", "127.0.0.1"); err != nil {
-			return err
-		}
-		_, err := n.Output(ctx, "vtysh", "-b") // as watchfrr does
-		return err
+	case "bgpd", "zebra":
+		return n.StartFRRDaemon(ctx, program)
+	case "frr":
+		return n.StartFRR(ctx)
 	}
 	return fmt.Errorf("daemon start: %s is not known here", program)
 }
@@ -58,6 +57,9 @@ func endDaemon(ctx context.Context, n lab.Node, program, how string) error {
 	var err error
 	switch how {
 	case "kill":
+		if program == "frr" {
+			return n.KillFRR()
+		}
 		var killed int
 		if killed, err = n.Kill(program); err == nil && killed == 0 {
 			err = fmt.Errorf("no %s runs on %s", program, n.Name)

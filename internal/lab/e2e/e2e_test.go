@@ -131,6 +131,7 @@ func commands(ctx context.Context, f *lab.Fabric) map[string]func(*testscript.Te
 		"daemon":   (*stage).cmdDaemon,
 		"database": (*stage).cmdDatabase,
 		"uplink":   (*stage).cmdUplink,
+		"clock":    (*stage).cmdClock,
 	}
 	cmds := map[string]func(*testscript.TestScript, bool, []string){}
 	for name, do := range table {
@@ -164,6 +165,7 @@ type stage struct {
 	logged  map[string]int          // marked by "log mark"
 	traffic *traffic                // from the outside host, while it lasts
 	crowded bool                    // many addresses came and went at once
+	clock   time.Time               // when "clock start" was
 	// watchers are those that "watch" has begun and not ended.
 	watchers []*watcher
 }
