@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"ovnbgp/internal/model"
@@ -10,8 +11,7 @@ import (
 // evpn is the case of type-5 routes.
 func evpn() test {
 	return test{name: "EVPN type 5", play: typeFive, cannot: map[string]refusal{
-		"bird":  {birdHasNoEVPN, "BIRD 2 has no EVPN"},
-		"gobgp": {evpnRefused, "VRFs of their own are FRR's: type-5 routes need its VRFs and VXLAN devices"},
+		"bird": {birdHasNoEVPN, "BIRD 2 has no EVPN"},
 	}}
 }
 
@@ -23,44 +23,63 @@ func birdHasNoEVPN(s *scene) {
 	}
 }
 
-// evpnRefused hands the speaker a VRF with a VNI.
-func evpnRefused(s *scene) {
-	s.leaf()
-	s.startSpeaker()
-	s.tenant("vrf-100", 100, "198.51.100.7/32")
-	s.refuses("VRF vrf-100")
-}
+// The case's tenant.
+const (
+	tenantVRF        = "vrf-100"
+	tenantVNI        = 100
+	tenantMAC        = "02:00:00:00:01:00"
+	tenant4, tenant6 = "198.51.100.7/32", "2001:db8:100::7/128"
+	tenantPath       = " via 10.255.0.1 as 64999 rd 10.255.0.1:100 encapsulation vxlan rt 64999:100 router-mac " + tenantMAC + " vni 100"
+)
 
-// typeFive: a tenant's prefix goes to a neighbour with the VRF's route distinguisher, route target and VNI.
+// typeFive: a tenant's prefixes go to a neighbour that has EVPN, and to no other, with the VRF's route distinguisher, route
+// target, VNI and router's MAC. What is told into the VRF is FRR's alone to take: another speaker says that it does not.
 func typeFive(s *scene) {
 	l := s.leaf(func(b both) {
 		evpn := model.PeerFamily{Family: model.EVPN, In: model.Filter{All: true}, Out: model.Filter{Own: true}}
 		b.node.Families = append(b.node.Families, evpn)
 		b.leaf.Families = append(b.leaf.Families, model.EVPN)
 	})
-	s.tenant("vrf-100", 100, "198.51.100.7/32")
+	without := s.leaf()
+	s.tenant()
 	s.announce(model.Attributes{}, first)
 	s.play()
-	s.told(l, model.IPv4Unicast, first+" via 10.0.1.2 as 64999")
-	s.told(l, model.EVPN, "198.51.100.7/32 via 10.255.0.1 as 64999 rd 10.255.0.1:100 rt 64999:100 vni 100")
+	for _, each := range []*leaf{l, without} {
+		s.told(each, model.IPv4Unicast, fmt.Sprintf("%s via 10.0.%d.2 as 64999", first, each.number))
+	}
+	s.told(l, model.EVPN, tenant4+tenantPath, tenant6+tenantPath)
 	before := s.up(l)
-	s.node.BatchVRF("vrf-100", "addr del 198.51.100.7/32 dev in-100")
-	s.told(l, model.EVPN)
+	s.node.BatchVRF(tenantVRF, "addr del "+tenant4+" dev in-100")
+	s.want = s.want.Without(model.Key(tenantVRF, netip.MustParsePrefix(tenant4)))
+	s.apply()
+	s.told(l, model.EVPN, tenant6+tenantPath)
+	s.same(l, before)
+	if speakers()[s.kind].frr {
+		return
+	}
+	s.want.BGP.VRFs[0].Import = []string{"64999:100"}
+	s.refuses("the embedded speaker cannot import 64999:100")
+	s.told(l, model.EVPN, tenant6+tenantPath)
 	s.same(l, before)
 }
 
-// tenant makes a VRF with a VNI and an address, as the kernel's applier would, and has the speaker announce it.
-func (s *scene) tenant(vrf string, vni uint32, prefix string) {
+// tenant makes a VRF with a VNI and two addresses, as the kernel's applier would, and has the speaker announce them.
+func (s *scene) tenant() {
 	s.t.Helper()
-	device := fmt.Sprintf("in-%d", vni)
-	s.node.AddVRF(vrf, device)
-	s.node.Batch(fmt.Sprintf("link add vx%d type vxlan id %d local %s dstport 4789 nolearning", vni, vni, loopback4),
-		fmt.Sprintf("link set vx%d netns %s", vni, vrf))
-	s.node.BatchVRF(vrf, fmt.Sprintf("link add br%d type bridge", vni), fmt.Sprintf("link set vx%d master br%d up", vni, vni),
-		fmt.Sprintf("link set br%d up", vni), fmt.Sprintf("addr add %s dev %s", prefix, device))
-	target := fmt.Sprintf("%d:%d", nodeAS, vni)
-	s.want.BGP.VRFs = append(s.want.BGP.VRFs, model.BGPVRF{Name: vrf, VNI: vni, RD: fmt.Sprintf("%s:%d", loopback4, vni),
-		Import: []string{target}, Export: []string{target}, Redistribute: []string{"connected"}})
+	s.node.AddVRF(tenantVRF, "in-100")
+	s.node.Batch(fmt.Sprintf("link add vx100 type vxlan id %d local %s dstport 4789 nolearning", tenantVNI, loopback4),
+		"link set vx100 netns "+tenantVRF)
+	s.node.BatchVRF(tenantVRF, "link add br100 address "+tenantMAC+" type bridge", "link set vx100 master br100 up",
+		"link set br100 up", "addr add "+tenant4+" dev in-100", "addr add "+tenant6+" dev in-100 nodad")
+	s.want.BGP.VRFs = []model.BGPVRF{{Name: tenantVRF, VNI: tenantVNI, RD: "10.255.0.1:100", Export: []string{"64999:100"},
+		Redistribute: []string{"connected"}, VTEP: loopback4, RouterMAC: tenantMAC}}
+	if speakers()[s.kind].frr {
+		s.want.BGP.VRFs[0].Import = []string{"64999:100"}
+	}
+	for _, text := range []string{tenant4, tenant6} {
+		s.want.Announcements = append(s.want.Announcements, model.Announcement{VRF: tenantVRF, Prefix: netip.MustParsePrefix(text),
+			Device: "in-100", Kinds: []model.Kind{model.KindTenant}, Whys: []string{"the case wants it"}})
+	}
 }
 
 // refuses hands the node to the speaker, which must say that it cannot, and why.

@@ -108,6 +108,8 @@ func (p *printer) line(format string, args ...any) { fmt.Fprintf(p, format+"\n",
 // referenceConfig returns what each daemon is told.
 func referenceConfig(n model.Node) map[string]string {
 	zebra, bgpd, bfdd := &printer{}, &printer{}, &printer{}
+	// What is in VRFs of their own is redistributed there.
+	n.Announcements = slices.DeleteFunc(slices.Clone(n.Announcements), func(a model.Announcement) bool { return a.VRF != vrfName })
 	zebra.line("route-map source4 permit 10\n set src %s\nexit\nip protocol bgp route-map source4", loopback4)
 	zebra.line("route-map source6 permit 10\n set src %s\nexit\nipv6 protocol bgp route-map source6", loopback6)
 
@@ -201,7 +203,9 @@ func (p *printer) instance(n model.Node) {
 	if len(n.BGP.VRFs) > 0 {
 		p.line(" address-family l2vpn evpn\n  advertise-all-vni")
 		for _, peer := range n.BGP.Peers {
-			p.line("  neighbor %s activate", neighbor(peer))
+			if slices.ContainsFunc(peer.Families, func(f model.PeerFamily) bool { return f.Family == model.EVPN }) {
+				p.line("  neighbor %s activate", neighbor(peer))
+			}
 		}
 		p.line(" exit-address-family")
 	}
@@ -213,9 +217,14 @@ func (p *printer) instance(n model.Node) {
 
 func (p *printer) tenant(n model.Node, v model.BGPVRF) {
 	p.line("router bgp %d vrf %s\n bgp router-id %s", n.BGP.AS, v.Name, n.BGP.RouterID)
-	p.line(" address-family ipv4 unicast\n  redistribute connected\n exit-address-family")
-	p.line(" address-family l2vpn evpn\n  rd %s\n  route-target import %s\n  route-target export %s", v.RD, v.Import[0], v.Export[0])
-	p.line("  advertise ipv4 unicast\n exit-address-family\nexit")
+	for _, f := range []model.BGPFamily{model.IPv4Unicast, model.IPv6Unicast} {
+		p.line(" address-family %s\n  redistribute connected\n exit-address-family", f)
+	}
+	p.line(" address-family l2vpn evpn\n  rd %s\n  route-target export %s", v.RD, v.Export[0])
+	for _, target := range v.Import {
+		p.line("  route-target import %s", target)
+	}
+	p.line("  advertise ipv4 unicast\n  advertise ipv6 unicast\n exit-address-family\nexit")
 }
 
 func neighbor(peer model.Peer) string {

@@ -205,12 +205,22 @@ func (s Secret) Reveal() string { return string(s) }
 
 // BGPVRF is an instance of BGP in a VRF besides the underlay's: its prefixes go to the peers as EVPN type-5 routes
 // (RFC 9136), and those that come with one of its import targets go into it.
+//
+// What its prefixes are depends on the speaker. FRR takes them out of the kernel's VRF, as Redistribute says. The embedded
+// speaker looks into no kernel: it tells the Node's announcements of this VRF, Redistribute means nothing to it, and it puts
+// nothing into a VRF.
 type BGPVRF struct {
 	Name string
 	VNI  uint32
 	// RD is the route distinguisher, Import and Export are the route targets ("64999:10"), each sorted. Where there is
-	// none the speaker derives it from AS and VNI.
+	// none the speaker derives it: a target from AS and VNI, both alike; the RD from the router id and a number, which is
+	// FRR's own, or the last 16 bits of the VNI (embedded).
 	RD             string
 	Import, Export []string
 	Redistribute   []string // "connected", "kernel", sorted
+	// VTEP is the source address of the VXLAN device with this VNI, and RouterMAC the MAC of the bridge that device is in,
+	// lower case: the next hop of the routes, and the destination of the frames inside the tunnel (RFC 9135). FRR reads
+	// both from the kernel; the embedded speaker is told here, by who makes the devices.
+	VTEP      netip.Addr
+	RouterMAC string
 }

@@ -4,13 +4,13 @@
 //
 // Paths come before neighbours (peers.go): a neighbour that kept our routes over a restart forgets what is not told
 // again. A path is told by what stands in it: what was announced because OVN has it is of origin "incomplete", as FRR
-// marks what it redistributes; the node's own loopbacks are of origin "IGP". Start at Applier.Plan.
+// marks what it redistributes; the node's own loopbacks are of origin "IGP". What lies in a VRF with a VNI is a type-5 route
+// (evpn.go). Start at Applier.Plan.
 package gobgp
 
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"sync"
 
@@ -29,12 +29,15 @@ type Applier struct {
 	wantedMu    sync.Mutex
 	wantedPeers []model.Peer // of the last Plan: what Sessions tells of
 	// draining are the paths that must be in the speaker, drained, of the last Plan; nil: it wanted none drained.
-	draining map[netip.Prefix]wanted
+	draining map[id]wanted
+	// vrfs names the VRF of each route distinguisher ever wanted: a type-5 route says no name. The speaker lives as long.
+	vrfs map[string]string
 }
 
-// New returns an applier. Announcements of the VRF are told to the speaker's neighbours.
+// New returns an applier. Announcements of the VRF are told to the speaker's neighbours as they are, those of the VRFs of
+// model.BGP as type-5 routes.
 func New(s *speaker.Speaker, vrf string) *Applier {
-	return &Applier{speaker: s, vrf: vrf, pokes: s.Listen()}
+	return &Applier{speaker: s, vrf: vrf, pokes: s.Listen(), vrfs: map[string]string{}}
 }
 
 // Name returns "gobgp".
@@ -52,11 +55,21 @@ func (a *Applier) Announced(context.Context) ([]string, error) {
 	var keys []string
 	for _, p := range have {
 		if !p.Own {
-			keys = append(keys, model.Key(a.vrf, p.Prefix))
+			keys = append(keys, a.keyOf(p))
 		}
 	}
 	slices.Sort(keys)
-	return keys, nil
+	return slices.Compact(keys), nil // one may be there by an old route distinguisher and by the new one
+}
+
+// keyOf returns the key of a path's announcement.
+func (a *Applier) keyOf(p path) string {
+	if p.RD == "" {
+		return model.Key(a.vrf, p.Prefix)
+	}
+	a.wantedMu.Lock()
+	defer a.wantedMu.Unlock()
+	return model.Key(a.vrfs[p.RD], p.Prefix)
 }
 
 // Plan compares. Before the speaker is started that is the only step: the round after it, which the start itself
@@ -69,6 +82,10 @@ func (a *Applier) Plan(_ context.Context, want model.Node) ([]plan.Step, error) 
 	a.wantedPeers, a.draining = want.BGP.Peers, nil
 	if want.BGP.Drained {
 		a.draining = a.wantedPaths(want)
+	}
+	vrfs, _ := tenants(want.BGP)
+	for name, vrf := range vrfs {
+		a.vrfs[vrf.RD] = name
 	}
 	a.wantedMu.Unlock()
 	g := speaker.Global{AS: want.BGP.AS, RouterID: want.BGP.RouterID}

@@ -3,7 +3,6 @@ package gobgp
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"github.com/osrg/gobgp/v4/api"
@@ -32,7 +31,7 @@ func (a *Applier) Draining(ctx context.Context) (model.Draining, error) {
 	for _, s := range sessions {
 		for _, f := range s.Families {
 			told := model.Told{Peer: s.Name, Family: f.Family, Up: s.Up()}
-			if told.Up && f.Family != model.EVPN {
+			if told.Up {
 				of := familyOf(f.Family)
 				err := b.ListPath(apiutil.ListPathRequest{TableType: api.TableType_TABLE_TYPE_ADJ_OUT, Name: s.Address.String(),
 					Family: bgp.NewFamily(uint16(of.Afi), uint8(of.Safi))}, func(_ bgp.NLRI, known []*apiutil.Path) {
@@ -61,15 +60,15 @@ func (a *Applier) Draining(ctx context.Context) (model.Draining, error) {
 func (a *Applier) isDrained(have []path) bool {
 	a.wantedMu.Lock()
 	defer a.wantedMu.Unlock()
-	there := make(map[netip.Prefix]bool, len(have))
+	there := make(map[id]bool, len(have))
 	for _, p := range have {
 		if !p.Drained {
 			return false
 		}
-		there[p.Prefix] = true
+		there[p.id()] = true
 	}
-	for prefix := range a.draining {
-		if !there[prefix] {
+	for id := range a.draining {
+		if !there[id] {
 			return false
 		}
 	}

@@ -1,6 +1,7 @@
 package gobgp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,25 @@ type path struct {
 	// Drained paths carry the community graceful-shutdown and local preference 0.
 	Drained bool
 	model.Attributes
+	evpn
+}
+
+// id is what GoBGP tells paths apart by.
+type id struct {
+	rd     string // of a type-5 route
+	prefix netip.Prefix
+}
+
+func (p path) id() id { return id{p.RD, p.Prefix} }
+
+func (i id) compare(o id) int { return cmp.Or(cmp.Compare(i.rd, o.rd), i.prefix.Compare(o.prefix)) }
+
+// String returns "path 203.0.113.9/32", and of a type-5 route "path 203.0.113.9/32 rd 192.0.2.1:100".
+func (i id) String() string {
+	if i.rd == "" {
+		return "path " + i.prefix.String()
+	}
+	return "path " + i.prefix.String() + " rd " + i.rd
 }
 
 // origins of a path (RFC 4271, section 5.1.1).
@@ -40,7 +60,7 @@ const drainedPreference = 0
 
 // String returns "path 203.0.113.9/32 via 192.0.2.1 communities 64999:100".
 func (p path) String() string {
-	s := "path " + p.Prefix.String()
+	s := p.id().String() + p.evpn.String()
 	if !p.NextHop.IsUnspecified() {
 		s += " via " + p.NextHop.String()
 	}
@@ -68,31 +88,34 @@ func (p path) same(o path) bool {
 }
 
 func (p path) sameButDrain(o path) bool {
-	return p.Prefix == o.Prefix && p.Own == o.Own && p.NextHop == o.NextHop &&
+	return p.Prefix == o.Prefix && p.Own == o.Own && p.NextHop == o.NextHop && p.evpn == o.evpn &&
 		slices.Equal(p.Communities, o.Communities) && slices.Equal(p.LargeCommunities, o.LargeCommunities)
 }
 
 func samePreference(a, b *uint32) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
 
-// wantedPaths lists the paths of a state by prefix: the announcements', and the loopbacks, which the node itself is
-// reached by whatever OVN says.
-func (a *Applier) wantedPaths(want model.Node) map[netip.Prefix]wanted {
-	paths := make(map[netip.Prefix]wanted, len(want.Announcements)+len(want.BGP.Loopbacks))
+// wantedPaths lists the paths of a state: the announcements' of the underlay and of VRFs that can be had, and the loopbacks,
+// which the node itself is reached by whatever OVN says.
+func (a *Applier) wantedPaths(want model.Node) map[id]wanted {
+	paths := make(map[id]wanted, len(want.Announcements)+len(want.BGP.Loopbacks))
+	vrfs, _ := tenants(want.BGP)
 	for _, x := range want.Announcements {
-		if x.VRF != a.vrf {
-			continue
-		}
 		p := path{Prefix: x.Prefix, NextHop: x.Gateway, Drained: want.BGP.Drained, Attributes: x.Attributes}
-		if !p.NextHop.IsValid() {
+		vrf, known := vrfs[x.VRF]
+		switch {
+		case known:
+			p.NextHop, p.evpn = vrf.vtep, vrf.evpn
+		case x.VRF != a.vrf:
+			continue
+		case !p.NextHop.IsValid():
 			p.NextHop = unspecified(x.Prefix.Addr())
 		}
-		paths[x.Prefix] = wanted{path: p.normal(), why: strings.Join(x.Whys, "; "), serves: []string{x.Key()}}
+		paths[p.id()] = wanted{path: p.normal(), why: strings.Join(x.Whys, "; "), serves: []string{x.Key()}}
 	}
 	for _, l := range want.BGP.Loopbacks {
-		prefix := netip.PrefixFrom(l, l.BitLen())
-		if _, announced := paths[prefix]; !announced {
-			paths[prefix] = wanted{path: path{Prefix: prefix, Own: true, NextHop: unspecified(l), Drained: want.BGP.Drained},
-				why: "address of this node", serves: []string{}}
+		p := path{Prefix: netip.PrefixFrom(l, l.BitLen()), Own: true, NextHop: unspecified(l), Drained: want.BGP.Drained}
+		if _, announced := paths[p.id()]; !announced {
+			paths[p.id()] = wanted{path: p, why: "address of this node", serves: []string{}}
 		}
 	}
 	return paths
@@ -116,20 +139,25 @@ func (a *Applier) planPaths(s *steps, want model.Node) error {
 	if err != nil {
 		return err
 	}
-	have := make(map[netip.Prefix]path, len(paths))
+	have := make(map[id]path, len(paths))
 	for _, p := range paths {
-		have[p.Prefix] = p
+		have[p.id()] = p
 	}
 	var draining []wanted
 	same := func(w wanted, h path) bool { return w.same(h) }
-	for _, d := range plan.Differences(a.wantedPaths(want), have, netip.Prefix.Compare, same) {
+	stay := unmade(want)
+	for _, d := range plan.Differences(a.wantedPaths(want), have, id.compare, same) {
 		switch {
 		case !d.Wanted:
-			serves := []string{model.Key(a.vrf, d.Have.Prefix)}
+			key := a.keyOf(d.Have)
+			if stay[key] {
+				continue
+			}
+			serves := []string{key}
 			if d.Have.Own {
 				serves = []string{}
 			}
-			s.add(plan.Step{Verb: plan.Delete, Object: "path " + d.Have.Prefix.String(), Why: unwanted, Serves: serves,
+			s.add(plan.Step{Verb: plan.Delete, Object: d.Key.String(), Why: unwanted, Serves: serves,
 				Do: func(context.Context) error { return a.withdraw(d.Have) }})
 		case !d.There:
 			s.add(plan.Step{Verb: plan.Create, Object: d.Want.String(), Why: d.Want.why, Serves: d.Want.serves,
@@ -185,7 +213,7 @@ func (a *Applier) paths() ([]path, error) {
 		return a.copy.paths, nil
 	}
 	var paths []path
-	for _, family := range []bgp.Family{bgp.RF_IPv4_UC, bgp.RF_IPv6_UC} {
+	for _, family := range []bgp.Family{bgp.RF_IPv4_UC, bgp.RF_IPv6_UC, bgp.RF_EVPN} {
 		err := b.ListPath(apiutil.ListPathRequest{TableType: api.TableType_TABLE_TYPE_GLOBAL, Family: family},
 			func(_ bgp.NLRI, known []*apiutil.Path) {
 				for _, k := range known {
@@ -204,11 +232,21 @@ func (a *Applier) paths() ([]path, error) {
 
 // ofPath reads one of GoBGP's paths; ok is false for a neighbour's.
 func ofPath(k *apiutil.Path) (p path, ok bool) {
-	nlri, isPrefix := k.Nlri.(*bgp.IPAddrPrefix)
-	if k.PeerAddress.IsValid() || !isPrefix {
+	if k.PeerAddress.IsValid() {
 		return path{}, false
 	}
-	p.Prefix, p.NextHop = nlri.Prefix, unspecified(nlri.Prefix.Addr())
+	switch nlri := k.Nlri.(type) {
+	case *bgp.IPAddrPrefix:
+		p.Prefix, p.NextHop = nlri.Prefix, unspecified(nlri.Prefix.Addr())
+	case *bgp.EVPNNLRI:
+		route, isPrefix := nlri.RouteTypeData.(*bgp.EVPNIPPrefixRoute)
+		if !isPrefix {
+			return path{}, false
+		}
+		p.Prefix, p.RD, p.VNI = netip.PrefixFrom(route.IPPrefix, int(route.IPPrefixLength)), route.RD.String(), route.Label
+	default:
+		return path{}, false
+	}
 	for _, attribute := range k.Attrs {
 		switch x := attribute.(type) {
 		case *bgp.PathAttributeOrigin:
@@ -228,6 +266,8 @@ func ofPath(k *apiutil.Path) (p path, ok bool) {
 			}
 		case *bgp.PathAttributeLocalPref:
 			p.LocalPreference = &x.Value
+		case *bgp.PathAttributeExtendedCommunities:
+			p.read(x)
 		}
 	}
 	return p.normal(), true
@@ -273,13 +313,9 @@ func (a *Applier) withdraw(p path) error {
 
 // encode makes GoBGP's path.
 func (p path) encode() (*apiutil.Path, error) {
-	nlri, err := bgp.NewIPAddrPrefix(p.Prefix)
+	family, nlri, err := p.nlri()
 	if err != nil {
 		return nil, err
-	}
-	family := bgp.RF_IPv4_UC
-	if p.Prefix.Addr().Is6() {
-		family = bgp.RF_IPv6_UC
 	}
 	origin := uint8(originIncomplete)
 	if p.Own {
@@ -299,8 +335,27 @@ func (p path) encode() (*apiutil.Path, error) {
 		}
 		attributes = append(attributes, next)
 	}
+	if p.RD != "" {
+		extended, err := p.extended()
+		if err != nil {
+			return nil, err
+		}
+		attributes = append(attributes, extended)
+	}
 	return &apiutil.Path{Family: family, Nlri: nlri, Age: time.Now().Unix(),
 		Attrs: append(attributes, p.attributes()...)}, nil
+}
+
+func (p path) nlri() (bgp.Family, bgp.NLRI, error) {
+	if p.RD != "" {
+		nlri, err := p.route(p.Prefix)
+		return bgp.RF_EVPN, nlri, err
+	}
+	nlri, err := bgp.NewIPAddrPrefix(p.Prefix)
+	if p.Prefix.Addr().Is6() {
+		return bgp.RF_IPv6_UC, nlri, err
+	}
+	return bgp.RF_IPv4_UC, nlri, err
 }
 
 func (p path) attributes() (list []bgp.PathAttributeInterface) {

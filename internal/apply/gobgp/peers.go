@@ -77,8 +77,15 @@ func refuse(s *steps, b model.BGP) {
 	if len(b.Raw) > 0 {
 		add("the operator's own lines", errors.New("the embedded speaker cannot: the lines are FRR's"))
 	}
+	_, faults := tenants(b)
 	for _, v := range b.VRFs {
-		add("VRF "+v.Name, fmt.Errorf("VRF %s: the embedded speaker announces no type-5 routes", v.Name))
+		if why := faults[v.Name]; why != nil {
+			add("VRF "+v.Name, fmt.Errorf("VRF %s: the embedded speaker cannot announce it: %w", v.Name, why))
+		}
+		if len(v.Import) > 0 {
+			add("import into VRF "+v.Name, fmt.Errorf("VRF %s: the embedded speaker cannot import %s: it puts no type-5 routes "+
+				"into the kernel", v.Name, strings.Join(v.Import, ", ")))
+		}
 	}
 }
 
@@ -181,14 +188,14 @@ func (a *Applier) pathsFirst(want model.Node) error {
 	if err != nil {
 		return err
 	}
-	in := make(map[netip.Prefix]bool, len(have))
+	in := make(map[id]bool, len(have))
 	for _, p := range have {
-		in[p.Prefix] = true
+		in[p.id()] = true
 	}
 	var missing []string
-	for prefix := range a.wantedPaths(want) {
-		if !in[prefix] {
-			missing = append(missing, prefix.String())
+	for id := range a.wantedPaths(want) {
+		if !in[id] {
+			missing = append(missing, id.prefix.String())
 		}
 	}
 	if len(missing) == 0 {
@@ -291,6 +298,9 @@ func check(b model.BGP, p model.Peer) error {
 	for _, f := range p.Families {
 		if f.LimitPrefixes > 0 {
 			return fmt.Errorf("limit the number of prefixes sent (%s)", f.Family)
+		}
+		if f.Family == model.EVPN && len(f.In.Prefixes)+len(f.Out.Prefixes) > 0 {
+			return fmt.Errorf("tell routes of %s apart by prefixes", f.Family)
 		}
 	}
 	return nil

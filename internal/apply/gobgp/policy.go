@@ -130,8 +130,11 @@ func (m *policy) family(f model.PeerFamily, filter model.Filter, neighbor string
 		c.AfiSafiIn = []*api.Family{familyOf(f.Family)}
 		actions := actionsOf(filter.Attributes)
 		actions.RouteAction = api.RouteAction_ROUTE_ACTION_ACCEPT
-		if m.out && !own && f.NextHopSelf {
+		switch {
+		case m.out && !own && f.NextHopSelf:
 			actions.Nexthop = &api.NexthopAction{Self: true}
+		case m.out && !own && f.Family == model.EVPN:
+			actions.Nexthop = &api.NexthopAction{Unchanged: true} // of another node's tunnel, not of this session
 		}
 		if m.out && own && f.Family == model.IPv6Unicast && next.IsValid() {
 			actions.Nexthop = &api.NexthopAction{Address: next.String()}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -74,13 +75,31 @@ func (e evpnPath) path(rd string, vnis map[netip.Prefix]int) path {
 	for _, hop := range e.NextHops {
 		out.nextHop = hop.IP
 	}
-	for _, word := range strings.Fields(e.Extended.String) {
-		if target, ok := strings.CutPrefix(word, "RT:"); ok {
-			out.tail += " rt " + target
+	words := strings.Fields(e.Extended.String)
+	slices.Sort(words)
+	for _, word := range words {
+		if name, value, ok := strings.Cut(word, ":"); ok {
+			out.tail += extended(name, value)
 		}
 	}
 	out.tail += fmt.Sprintf(" vni %d", vnis[out.prefix])
 	return out
+}
+
+// extended says what an extended community is, in the words of whoever set it.
+func extended(name, value string) string {
+	switch name {
+	case "RT":
+		return " rt " + value
+	case "Rmac":
+		return " router-mac " + value
+	case "ET":
+		if value == "8" { // the number of RFC 9012
+			value = "vxlan"
+		}
+		return " encapsulation " + value
+	}
+	return " " + name + " " + value
 }
 
 func (p *frrPeer) vnis(ctx context.Context) (map[netip.Prefix]int, error) {
