@@ -84,7 +84,7 @@ func TestAttributesByKind(t *testing.T) {
 		n := model.Node{Announcements: []model.Announcement{{Kinds: tt.kinds}, {Kinds: tt.kinds}}}
 		newView(&Input{}, c).speak(&n)
 		for _, a := range n.Announcements {
-			if d := cmp.Diff(tt.want, attributesText(a.Attributes)); d != "" {
+			if d := cmp.Diff(tt.want, a.Attributes.String()); d != "" {
 				t.Errorf("%v (-want +got):\n%s", tt.kinds, d)
 			}
 		}

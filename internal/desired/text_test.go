@@ -67,7 +67,7 @@ func stateText(n model.Node, withServes bool) string {
 			via += " by route"
 		}
 		line([]string{a.Key()}, "announce %s%s dev %s kind %s%s because %s", a.Key(), via, a.Device, words(a.Kinds),
-			attributesText(a.Attributes), strings.Join(a.Whys, "; "))
+			a.Attributes, strings.Join(a.Whys, "; "))
 	}
 	return b.String()
 }
@@ -80,20 +80,6 @@ func words[T ~string](list []T) string {
 			b.WriteByte(',')
 		}
 		b.WriteString(string(s))
-	}
-	return b.String()
-}
-
-func attributesText(a model.Attributes) string {
-	var b strings.Builder
-	for _, c := range a.Communities {
-		b.WriteString(" community " + c.String())
-	}
-	for _, c := range a.LargeCommunities {
-		b.WriteString(" large-community " + c.String())
-	}
-	if a.LocalPreference != nil {
-		fmt.Fprintf(&b, " local-preference %d", *a.LocalPreference)
 	}
 	return b.String()
 }

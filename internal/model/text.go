@@ -97,3 +97,36 @@ func (f Flow) String() string {
 	}
 	return fmt.Sprintf("flow %s priority=%d,%s,in_port=%s", f.Bridge, f.Priority, f.EtherType, port)
 }
+
+// String returns " community 64999:100 large-community 64999:1:2 local-preference 200", each word behind a blank: it ends
+// the text of what has the attributes.
+func (a Attributes) String() string {
+	var b strings.Builder
+	for _, c := range a.Communities {
+		b.WriteString(" community " + c.String())
+	}
+	for _, c := range a.LargeCommunities {
+		b.WriteString(" large-community " + c.String())
+	}
+	if a.LocalPreference != nil {
+		fmt.Fprintf(&b, " local-preference %d", *a.LocalPreference)
+	}
+	return b.String()
+}
+
+// String returns " own default [10.0.0.0/8 le 24] local-preference 200", as Attributes.String does; "" where nothing passes.
+func (f Filter) String() string {
+	var b strings.Builder
+	for _, w := range []struct {
+		word string
+		set  bool
+	}{{"all", f.All}, {"own", f.Own}, {"default", f.Default}} {
+		if w.set {
+			b.WriteString(" " + w.word)
+		}
+	}
+	for _, r := range f.Prefixes {
+		b.WriteString(" [" + r.String() + "]")
+	}
+	return b.String() + f.Attributes.String()
+}

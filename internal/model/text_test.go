@@ -11,6 +11,9 @@ import (
 // These words are what operators and scripts look for in logs, plans and the status.
 func TestObjectTexts(t *testing.T) {
 	host, network := netip.MustParsePrefix("203.0.113.9/32"), netip.MustParsePrefix("10.7.0.0/24")
+	preference := uint32(0)
+	attributes := Attributes{Communities: []Community{64999<<16 | 100, GracefulShutdown},
+		LargeCommunities: []LargeCommunity{{64999, 1, 2}}, LocalPreference: &preference}
 	for _, c := range []struct {
 		object fmt.Stringer
 		want   string
@@ -29,6 +32,11 @@ func TestObjectTexts(t *testing.T) {
 		{Proxy{IP: netip.MustParseAddr("2001:db8::9"), Device: "br-ex"}, "proxy 2001:db8::9 dev br-ex"},
 		{Flow{Bridge: "br-ex", Priority: 900, EtherType: EtherIPv6, InPort: "patch-x", Localnet: "x", OFPort: 3}, "flow br-ex priority=900,ipv6,in_port=patch-x"},
 		{Flow{Bridge: "br-ex", Priority: 900, EtherType: EtherIPv4, Localnet: "x"}, "flow br-ex priority=900,ip,in_port=(localnet x)"},
+		{Attributes{}, ""},
+		{attributes, " community 64999:100 community 65535:0 large-community 64999:1:2 local-preference 0"},
+		{Filter{}, ""},
+		{Filter{All: true, Attributes: Attributes{Communities: []Community{64999<<16 | 7}}}, " all community 64999:7"},
+		{Filter{Own: true, Default: true, Prefixes: []PrefixRange{{Prefix: network, GE: 24, LE: 32}}}, " own default [10.7.0.0/24 le 32]"},
 	} {
 		if got := c.object.String(); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)

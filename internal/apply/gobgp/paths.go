@@ -58,26 +58,15 @@ const (
 // drainedPreference is the local preference of what is drained (RFC 8326, section 4.2).
 const drainedPreference = 0
 
-// String returns "path 203.0.113.9/32 via 192.0.2.1 communities 64999:100".
+// String returns "path 203.0.113.9/32 via 192.0.2.1 community 64999:100".
 func (p path) String() string {
 	s := p.id().String() + p.evpn.String()
 	if !p.NextHop.IsUnspecified() {
 		s += " via " + p.NextHop.String()
 	}
-	s += list(" community", p.Communities) + list(" large-community", p.LargeCommunities)
-	if p.LocalPreference != nil {
-		s += fmt.Sprintf(" local-preference %d", *p.LocalPreference)
-	}
+	s += p.Attributes.String()
 	if p.Drained {
 		s += " graceful-shutdown"
-	}
-	return s
-}
-
-func list[T fmt.Stringer](name string, values []T) string {
-	s := ""
-	for _, v := range values {
-		s += name + " " + v.String()
 	}
 	return s
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ovnbgp/internal/config"
-	"ovnbgp/internal/model"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/examples")
@@ -115,9 +114,9 @@ func bgpText(c config.BGP) string {
 	line("as %d router-id %s loopbacks %v", i.AS, i.RouterID, i.Loopbacks)
 	line("graceful-restart %t %s", i.GracefulRestart.Enabled, i.GracefulRestart.RestartTime)
 	line("paths %d relax %t", i.Multipath.Paths, i.Multipath.Relax)
-	line("all%s", attributesText(c.Attributes))
+	line("all%s", c.Attributes)
 	for _, kind := range slices.Sorted(maps.Keys(c.ByKind)) {
-		line("kind %s%s", kind, attributesText(c.ByKind[kind]))
+		line("kind %s%s", kind, c.ByKind[kind])
 	}
 	for _, p := range i.Profiles {
 		line("profile %s %d of %s, %s", p.Name, p.Multiplier, p.Transmit, p.Receive)
@@ -136,39 +135,9 @@ func bgpText(c config.BGP) string {
 			p.ConnectRetry, p.Password, p.BFD, p.BFDControlPlane, p.ExtendedNextHop, p.AllowOwnAS)
 		for _, f := range p.Families {
 			line("  %s warn %d limit %d next-hop-self %t", f.Family, f.WarnPrefixes, f.LimitPrefixes, f.NextHopSelf)
-			line("    in%s", filterText(f.In))
-			line("    out%s", filterText(f.Out))
+			line("    in%s", f.In)
+			line("    out%s", f.Out)
 		}
-	}
-	return b.String()
-}
-
-func filterText(f model.Filter) string {
-	var b strings.Builder
-	for _, w := range []struct {
-		word string
-		set  bool
-	}{{"all", f.All}, {"own", f.Own}, {"default", f.Default}} {
-		if w.set {
-			b.WriteString(" " + w.word)
-		}
-	}
-	for _, r := range f.Prefixes {
-		b.WriteString(" [" + r.String() + "]")
-	}
-	return b.String() + attributesText(f.Attributes)
-}
-
-func attributesText(a model.Attributes) string {
-	var b strings.Builder
-	for _, c := range a.Communities {
-		b.WriteString(" community " + c.String())
-	}
-	for _, c := range a.LargeCommunities {
-		b.WriteString(" large-community " + c.String())
-	}
-	if a.LocalPreference != nil {
-		fmt.Fprintf(&b, " local-preference %d", *a.LocalPreference)
 	}
 	return b.String()
 }
