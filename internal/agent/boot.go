@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"ovnbgp/internal/atomicfile"
 	"ovnbgp/internal/plan"
 	"ovnbgp/internal/source/host"
 	"ovnbgp/internal/status"
@@ -56,7 +57,7 @@ func writeBoot(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return writeAtomically(path, id+"\n")
+	return atomicfile.Write(path, []byte(id+"\n"), 0o644)
 }
 
 // forgetBoot lists the step that removes the file: after a cleanup nothing forwards.

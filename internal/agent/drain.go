@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ovnbgp/internal/api"
+	"ovnbgp/internal/atomicfile"
 	"ovnbgp/internal/config"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/plan"
@@ -27,7 +28,7 @@ func (f drainFile) set(drained bool) error {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		return syncDir(filepath.Dir(path))
+		return atomicfile.SyncDir(filepath.Dir(path))
 	}
 	if since, err := host.DrainedSince(path); err != nil || !since.IsZero() {
 		return err
@@ -35,36 +36,7 @@ func (f drainFile) set(drained bool) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return writeAtomically(path, time.Now().UTC().Format(time.RFC3339)+"\n")
-}
-
-// writeAtomically lets nobody see, after a crash either, anything but the whole file or none.
-func writeAtomically(path, text string) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = temporary.WriteString(text)
-	err = errors.Join(err, temporary.Chmod(0o644), temporary.Sync(), temporary.Close())
-	if err == nil {
-		err = os.Rename(temporary.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temporary.Name()))
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncDir has what changed in a directory on disk. One that is not there holds nothing to be lost.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return atomicfile.Write(path, []byte(time.Now().UTC().Format(time.RFC3339)+"\n"), 0o644)
 }
 
 // SetDrained drains the node, or ends that. It does not wait for anybody to be told.

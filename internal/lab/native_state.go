@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"ovnbgp/internal/atomicfile"
 )
 
 // stateFile is written when the nodes are there, so that they can be ended, and again when all is.
@@ -55,10 +57,7 @@ func writeJSON(path string, v any) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := os.WriteFile(path+".new", append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return os.Rename(path+".new", path)
+	return atomicfile.Write(path, append(text, '\n'), 0o600)
 }
 
 // ErrNotUp is returned when no lab runs on this kernel, ErrUp when one is to be built and is there.

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"ovnbgp/internal/apply/frr/text"
+	"ovnbgp/internal/atomicfile"
 )
 
 // In managed mode FRR's files are ours, too: an FRR that is started anew must begin with what it ran with.
@@ -79,31 +80,18 @@ func absent(path string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// replaceFile writes a file that only FRR's user and group can read, by rename: FRR never reads half of it.
-func replaceFile(path string, content []byte) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return fmt.Errorf("write FRR's file: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("write FRR's file %s: %w", path, errors.Join(err, os.Remove(file.Name())))
+// replaceFile writes a file that only FRR's user and group can read; FRR never reads half of it.
+func replaceFile(path string, content []byte) error {
+	err := atomicfile.Write(path, content, 0o640, func(file *os.File) error {
+		if uid, gid, known := frrUser(); known {
+			return file.Chown(uid, gid)
 		}
-	}()
-	_, err = file.Write(content)
-	if err == nil {
-		err = file.Chmod(0o640)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("FRR's file: %w", err)
 	}
-	if uid, gid, known := frrUser(); err == nil && known {
-		err = file.Chown(uid, gid)
-	}
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
+	return nil
 }
 
 // frrUser is whom FRR's files belong to. A host that has no such user runs FRR elsewhere, as another one.
