@@ -137,7 +137,7 @@ func (s *Server) Ensure(o Options) error {
 		}
 		s.sockets[o.port()] = socket
 	}
-	s.sessions[o.Peer] = newSession(o, s.log, s.changed, s.newDiscriminator())
+	s.sessions[o.Peer] = newSession(o, s.log, s.changed, s.newDiscriminator(), &sender{})
 	return nil
 }
 

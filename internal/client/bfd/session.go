@@ -33,7 +33,13 @@ type session struct {
 	told Status
 
 	machine
-	out sender
+	out outlet
+}
+
+// outlet is where a session's packets go.
+type outlet interface {
+	send(Options, []byte) error
+	close()
 }
 
 // machine is a session's state (RFC 5880, section 6.8.1). It knows no clock and no socket.
@@ -46,10 +52,10 @@ type machine struct {
 	remote     packet
 }
 
-func newSession(o Options, log *slog.Logger, changed func(Change), discriminator uint32) *session {
+func newSession(o Options, log *slog.Logger, changed func(Change), discriminator uint32, out outlet) *session {
 	s := &session{peer: o.Peer, port: o.port(), mine: discriminator, log: log, changed: changed,
 		packets: make(chan packet, 8), updates: make(chan Options, 1), stop: make(chan struct{}),
-		machine: machine{options: o, mine: discriminator, state: Down},
+		machine: machine{options: o, mine: discriminator, state: Down}, out: out,
 		told:    Status{Options: o, State: Down, Since: time.Now()}}
 	s.wait.Go(s.run)
 	return s
@@ -96,7 +102,7 @@ func (s *session) run() {
 	defer detect.Stop()
 	defer s.out.close()
 	for {
-		before := s.state
+		before, pace := s.state, s.pace()
 		failed := false
 		select {
 		case <-s.stop:
@@ -113,8 +119,13 @@ func (s *session) run() {
 			if p.poll {
 				s.transmit(true)
 			}
-			if s.state != before {
+			switch {
+			case s.state != before:
 				send.Reset(0)
+			case s.pace() < pace:
+				// RFC 5880, 6.8.7: the interval is computed anew whenever the neighbour takes packets faster. bfdd of FRR asks
+				// for one a second until the session is up on both sides, and from that moment misses those of its profile.
+				send.Reset(s.interval(rand.Float64()))
 			}
 			detect.Reset(s.detection())
 		case <-detect.C:
@@ -202,13 +213,16 @@ func (m *machine) desired() time.Duration {
 	return m.options.Transmit
 }
 
+// pace is the interval that both sides have agreed on, before jitter.
+func (m *machine) pace() time.Duration { return max(m.desired(), m.remote.receive) }
+
 // periodic tells whether the neighbour wants to hear us at all.
 func (m *machine) periodic() bool { return m.remote.mine == 0 || m.remote.receive != 0 }
 
 // interval is the time to our next packet, with the jitter that keeps neighbours from falling into step: a quarter at
 // most, and a tenth at least where the neighbour may miss none.
 func (m *machine) interval(random float64) time.Duration {
-	d := max(m.desired(), m.remote.receive)
+	d := m.pace()
 	share := 0.75 + 0.25*random
 	if m.options.Multiplier == 1 {
 		share = 0.75 + 0.15*random
