@@ -87,11 +87,45 @@ type Status struct {
 
 // Change is a session that came up or is up no more.
 type Change struct {
-	Peer netip.Addr
-	Up   bool
-	// Failed tells that the path is broken: the neighbour was not heard, or does not hear us. A neighbour that closes its
-	// session (AdminDown) says nothing of the path.
-	Failed bool
+	Peer  netip.Addr
+	Up    bool
+	Cause Cause // of the end; NoCause when it came up
+}
+
+// Cause is why a session is up no more.
+type Cause uint8
+
+// Causes. Silent and Unheard mean that the path is broken; the others say nothing of the path (RFC 5882, 3.2).
+const (
+	NoCause Cause = iota
+	Silent        // nothing was heard for the detection time
+	Unheard       // the neighbour does not hear us, or says that its end of the path is down
+	Closed        // the neighbour has closed its session (AdminDown)
+	// Renewed: the neighbour has begun its session anew, or has none any more. It is down under another discriminator; or it
+	// says that we are (diagnostic 3) while we are up. With that bfdd of FRR takes leave of a session that bgpd registers
+	// anew, which FRR 8.4 does whenever it learns its own address of the first BGP session with a neighbour, or asks for no
+	// more.
+	Renewed
+)
+
+// Failed tells whether the path is broken.
+func (c Cause) Failed() bool { return c == Silent || c == Unheard }
+
+// String returns "nothing is heard".
+func (c Cause) String() string {
+	switch c {
+	case NoCause:
+		return "no cause"
+	case Silent:
+		return "nothing is heard of the neighbour"
+	case Unheard:
+		return "the neighbour says that the path is down"
+	case Closed:
+		return "the neighbour has closed it"
+	case Renewed:
+		return "the neighbour begins it anew"
+	}
+	return fmt.Sprintf("cause %d", uint8(c))
 }
 
 // Server runs sessions, one with each neighbour.

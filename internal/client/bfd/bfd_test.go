@@ -42,35 +42,44 @@ func TestDecodeRefuses(t *testing.T) {
 
 // TestMachine plays what a neighbour says, and looks at what becomes of the session.
 func TestMachine(t *testing.T) {
-	says := func(s State, discriminator uint32) packet {
-		return packet{state: s, multiplier: 3, mine: discriminator, transmit: 100 * time.Millisecond, receive: 200 * time.Millisecond}
+	says := func(s State, discriminator uint32, why diagnostic) packet {
+		return packet{state: s, diagnostic: why, multiplier: 3, mine: discriminator, transmit: 100 * time.Millisecond, receive: 200 * time.Millisecond}
 	}
 	type step struct {
 		hear   packet
 		silent bool // the detection time ends instead
 		want   State
-		failed bool
+		cause  Cause
+		your   uint32 // whom we call then
 	}
+	up := step{hear: says(Init, 1, 0), want: Up, your: 1}
 	for name, steps := range map[string][]step{
-		"three-way":                  {{hear: says(Down, 1), want: Init}, {hear: says(Init, 1), want: Up}, {hear: says(Up, 1), want: Up}},
-		"neighbour is ahead":         {{hear: says(Init, 1), want: Up}},
-		"up is no beginning":         {{hear: says(Up, 1), want: Down}},
-		"silence":                    {{hear: says(Init, 1), want: Up}, {silent: true, want: Down, failed: true}},
-		"silence before up":          {{hear: says(Down, 1), want: Init}, {silent: true, want: Down}},
-		"neighbour hears us no more": {{hear: says(Init, 1), want: Up}, {hear: says(Down, 1), want: Down, failed: true}},
-		"neighbour begins anew":      {{hear: says(Init, 1), want: Up}, {hear: says(Down, 2), want: Down}, {hear: says(Down, 2), want: Init}},
-		"neighbour closes":           {{hear: says(Init, 1), want: Up}, {hear: says(AdminDown, 1), want: Down}},
+		"three-way": {{hear: says(Down, 1, 0), want: Init, your: 1}, {hear: says(Init, 1, 0), want: Up, your: 1},
+			{hear: says(Up, 1, 0), want: Up, your: 1}},
+		"neighbour is ahead":         {up},
+		"up is no beginning":         {{hear: says(Up, 1, 0), want: Down, your: 1}},
+		"silence":                    {up, {silent: true, want: Down, cause: Silent}},
+		"silence before up":          {{hear: says(Down, 1, 0), want: Init, your: 1}, {silent: true, want: Down}},
+		"silence after down":         {up, {hear: says(Down, 1, neighborDown), want: Down, cause: Renewed, your: 1}, {silent: true, want: Down}},
+		"neighbour hears us no more": {up, {hear: says(Down, 1, detectionExpired), want: Down, cause: Unheard, your: 1}},
+		"neighbour's path is down":   {up, {hear: says(Down, 1, 5), want: Down, cause: Unheard, your: 1}},
+		"neighbour begins anew": {up, {hear: says(Down, 2, 0), want: Down, cause: Renewed, your: 2},
+			{hear: says(Down, 2, 0), want: Init, your: 2}},
+		"bfdd of FRR registers anew": {up, {hear: says(Down, 1, neighborDown), want: Down, cause: Renewed, your: 1},
+			{hear: says(Down, 2, 0), want: Init, your: 2}, {hear: says(Up, 2, 0), want: Up, your: 2}},
+		"neighbour closes":           {up, {hear: says(AdminDown, 1, adminDown), want: Down, cause: Closed, your: 1}},
+		"neighbour closes before up": {{hear: says(Down, 1, 0), want: Init, your: 1}, {hear: says(AdminDown, 1, adminDown), want: Down, your: 1}},
 	} {
 		m := machine{options: Options{Multiplier: 3, Transmit: 50 * time.Millisecond, Receive: 300 * time.Millisecond}, state: Down}
 		for i, s := range steps {
-			var failed bool
+			var cause Cause
 			if s.silent {
-				failed = m.expire()
+				cause = m.expire()
 			} else {
-				failed = m.receive(s.hear)
+				cause = m.receive(s.hear)
 			}
-			if m.state != s.want || failed != s.failed {
-				t.Errorf("%s, step %d: %s, failed %v; want %s, %v", name, i, m.state, failed, s.want, s.failed)
+			if m.state != s.want || cause != s.cause || m.remote.mine != s.your {
+				t.Errorf("%s, step %d: %s, %s, calls %d; want %s, %s, %d", name, i, m.state, cause, m.remote.mine, s.want, s.cause, s.your)
 			}
 		}
 	}
@@ -96,6 +105,32 @@ func TestTimers(t *testing.T) {
 	}
 	if m.receive(packet{state: Up, final: true, multiplier: 5, mine: 1}); m.polling || m.periodic() {
 		t.Error("the end of the Poll Sequence, or that the neighbour wants no packets, is not heard")
+	}
+}
+
+// TestOtherTimers: other timers count once the neighbour has answered; until then it is borne with as it was.
+func TestOtherTimers(t *testing.T) {
+	slower, faster := Options{Multiplier: 3, Transmit: time.Second, Receive: time.Second},
+		Options{Multiplier: 3, Transmit: 100 * time.Millisecond, Receive: 100 * time.Millisecond}
+	remote := packet{state: Up, final: true, multiplier: 3, mine: 1, transmit: 100 * time.Millisecond, receive: 100 * time.Millisecond}
+	for _, tt := range []struct {
+		name              string
+		from, to          Options
+		pace, detection   time.Duration // before the answer
+		pace2, detection2 time.Duration // after it
+	}{
+		{"faster", slower, faster, 100 * time.Millisecond, 3 * time.Second, 100 * time.Millisecond, 300 * time.Millisecond},
+		{"slower", faster, slower, 100 * time.Millisecond, 3 * time.Second, time.Second, 3 * time.Second},
+	} {
+		m := machine{options: tt.from, state: Up, remote: remote}
+		m.change(tt.to)
+		if p, d := m.pace(), m.detection(); p != tt.pace || d != tt.detection || !m.polling || m.desired() != tt.to.Transmit {
+			t.Errorf("%s: a packet every %s, detection after %s, polling %v", tt.name, p, d, m.polling)
+		}
+		m.receive(remote)
+		if p, d := m.pace(), m.detection(); p != tt.pace2 || d != tt.detection2 || m.polling {
+			t.Errorf("%s, answered: a packet every %s, detection after %s, polling %v", tt.name, p, d, m.polling)
+		}
 	}
 }
 

@@ -48,7 +48,8 @@ type machine struct {
 	mine       uint32
 	state      State
 	diagnostic diagnostic
-	polling    bool // a Poll Sequence runs
+	polling    bool    // a Poll Sequence runs
+	before     Options // in force beside options until the neighbour has answered it
 	remote     packet
 }
 
@@ -56,7 +57,7 @@ func newSession(o Options, log *slog.Logger, changed func(Change), discriminator
 	s := &session{peer: o.Peer, port: o.port(), mine: discriminator, log: log, changed: changed,
 		packets: make(chan packet, 8), updates: make(chan Options, 1), stop: make(chan struct{}),
 		machine: machine{options: o, mine: discriminator, state: Down}, out: out,
-		told:    Status{Options: o, State: Down, Since: time.Now()}}
+		told: Status{Options: o, State: Down, Since: time.Now()}}
 	s.wait.Go(s.run)
 	return s
 }
@@ -103,19 +104,18 @@ func (s *session) run() {
 	defer s.out.close()
 	for {
 		before, pace := s.state, s.pace()
-		failed := false
+		cause := NoCause
 		select {
 		case <-s.stop:
 			s.state, s.diagnostic = AdminDown, adminDown
 			s.transmit(false)
 			return
 		case o := <-s.updates:
-			// The neighbour learns of other timers by a Poll Sequence.
-			s.options, s.polling = o, s.state == Up
+			s.change(o)
 			send.Reset(0)
 			detect.Reset(s.detection())
 		case p := <-s.packets:
-			failed = s.receive(p)
+			cause = s.receive(p)
 			if p.poll {
 				s.transmit(true)
 			}
@@ -129,19 +129,19 @@ func (s *session) run() {
 			}
 			detect.Reset(s.detection())
 		case <-detect.C:
-			failed = s.expire()
+			cause = s.expire()
 		case <-send.C:
 			if s.periodic() {
 				s.transmit(false)
 			}
 			send.Reset(s.interval(rand.Float64()))
 		}
-		s.tell(before, failed)
+		s.tell(before, cause)
 	}
 }
 
 // tell notes the state for those who ask, and reports a session that came up or went down.
-func (s *session) tell(before State, failed bool) {
+func (s *session) tell(before State, cause Cause) {
 	if s.state == before {
 		return
 	}
@@ -151,10 +151,16 @@ func (s *session) tell(before State, failed bool) {
 		s.told.Downs++
 	}
 	s.mu.Unlock()
-	if s.state == Up || before == Up {
-		s.log.Debug("BFD session changes", slog.String("object", "bfd "+s.peer.String()), slog.String("state", s.state.String()))
-		s.changed(Change{Peer: s.peer, Up: s.state == Up, Failed: failed})
+	object := slog.String("object", "bfd "+s.peer.String())
+	switch {
+	case s.state == Up:
+		s.log.Debug("BFD session up", object)
+	case before == Up:
+		s.log.Debug("BFD session down", object, slog.String("why", cause.String()))
+	default:
+		return
 	}
+	s.changed(Change{Peer: s.peer, Up: s.state == Up, Cause: cause})
 }
 
 func (s *session) transmit(final bool) {
@@ -166,44 +172,56 @@ func (s *session) transmit(final bool) {
 	}
 }
 
-// receive acts upon a packet, and tells whether the path has failed by what it says (RFC 5880, section 6.8.6). A neighbour
-// that is down under another discriminator than before has begun its session anew, which says nothing of the path: bgpd
-// of FRR does so when it learns its own address of the session.
-func (m *machine) receive(p packet) (failed bool) {
-	renewed := p.mine != m.remote.mine
+// receive acts upon a packet (RFC 5880, section 6.8.6), and returns why the session is up no more if it is not.
+func (m *machine) receive(p packet) Cause {
+	renewed := p.mine != m.remote.mine || p.diagnostic == neighborDown
 	m.remote = p
 	if p.final {
-		m.polling = false
+		m.polling, m.before = false, Options{}
 	}
 	switch {
-	case p.state == AdminDown:
-		if m.state != Down {
-			m.down(neighborDown)
-		}
+	case p.state == AdminDown && m.state != Down:
+		return m.down(neighborDown, Closed)
 	case m.state == Down && p.state == Down:
 		m.state = Init
 	case m.state == Down && p.state == Init, m.state == Init && (p.state == Init || p.state == Up):
 		// Packets come faster from here on, of which a Poll Sequence tells.
 		m.state, m.diagnostic, m.polling = Up, noDiagnostic, true
+	case m.state == Up && p.state == Down && renewed:
+		return m.down(neighborDown, Renewed)
 	case m.state == Up && p.state == Down:
-		m.down(neighborDown)
-		return !renewed
+		return m.down(neighborDown, Unheard)
 	}
-	return false
+	return NoCause
 }
 
-// expire acts upon the end of the detection time: the neighbour has not been heard for it.
-func (m *machine) expire() (failed bool) {
-	if m.state != Init && m.state != Up {
-		return false
+// change gives a session other timers, of which the neighbour learns by a Poll Sequence. Until it answers it sends as slowly
+// as we asked before, and expects our packets as fast (6.8.3).
+func (m *machine) change(o Options) {
+	if m.state == Up {
+		m.before, m.polling = m.options, true
 	}
-	failed = m.state == Up
-	m.down(detectionExpired)
+	m.options = o
+}
+
+// expire acts upon the end of the detection time: the neighbour has not been heard for it. It is not called by the
+// discriminator any more that it had (6.8.1), down as we may be already: one that has begun anew would not answer.
+func (m *machine) expire() Cause {
 	m.remote = packet{}
-	return failed
+	if m.state == Down || m.state == AdminDown {
+		return NoCause
+	}
+	return m.down(detectionExpired, Silent)
 }
 
-func (m *machine) down(why diagnostic) { m.state, m.diagnostic, m.polling = Down, why, false }
+// down ends a session; why is told where it was up.
+func (m *machine) down(d diagnostic, why Cause) Cause {
+	if m.state != Up {
+		why = NoCause
+	}
+	m.state, m.diagnostic, m.polling, m.before = Down, d, false, Options{}
+	return why
+}
 
 // desired is the interval of our packets that we ask for.
 func (m *machine) desired() time.Duration {
@@ -214,7 +232,13 @@ func (m *machine) desired() time.Duration {
 }
 
 // pace is the interval that both sides have agreed on, before jitter.
-func (m *machine) pace() time.Duration { return max(m.desired(), m.remote.receive) }
+func (m *machine) pace() time.Duration {
+	d := m.desired()
+	if m.before.Transmit > 0 {
+		d = min(d, m.before.Transmit)
+	}
+	return max(d, m.remote.receive)
+}
 
 // periodic tells whether the neighbour wants to hear us at all.
 func (m *machine) periodic() bool { return m.remote.mine == 0 || m.remote.receive != 0 }
@@ -232,5 +256,5 @@ func (m *machine) interval(random float64) time.Duration {
 
 // detection is how long the neighbour may be silent.
 func (m *machine) detection() time.Duration {
-	return time.Duration(m.remote.multiplier) * max(m.options.Receive, m.remote.transmit)
+	return time.Duration(m.remote.multiplier) * max(m.options.Receive, m.before.Receive, m.remote.transmit)
 }

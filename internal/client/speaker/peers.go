@@ -204,7 +204,7 @@ func (s *Speaker) bfdChanged(c bfd.Change) {
 		s.enable(name, "BFD is up")
 		return
 	}
-	if !c.Failed || !up {
+	if !c.Cause.Failed() || !up {
 		return
 	}
 	if s.isYoung(name) {
