@@ -31,20 +31,14 @@ func watch(b both, profile model.BFDProfile) {
 }
 
 func bfdDown(s *scene) {
-	l := bfdEnds(s)
+	l := s.oneLeaf(watched)
+	l.link.Cut() // the hold time would tell of it after a minute and a half
+	s.learned(4)
+	s.told(l, model.IPv4Unicast)
 	l.link.Mend()
 	s.up(l)
 	s.told(l, model.IPv4Unicast, first+" via 10.0.1.2 as 64999")
 	s.learned(4, l)
-}
-
-// bfdEnds cuts the link, which the hold time would tell after a minute and a half.
-func bfdEnds(s *scene) *leaf {
-	l := s.oneLeaf(watched)
-	l.link.Cut()
-	s.learned(4)
-	s.told(l, model.IPv4Unicast)
-	return l
 }
 
 // watching waits until BFD has a session, too.

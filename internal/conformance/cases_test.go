@@ -44,10 +44,7 @@ func cases() []test {
 		{name: "wrong password", play: wrongPassword},
 		{name: "TTL security", play: ttlSecurity},
 		{name: "multihop", play: multihop},
-		// Seen once in ten plays: BFD came back, and FRR ended the session again every five seconds. Until that is
-		// understood only the way down is played.
-		{name: "BFD down", play: bfdDown, cannot: map[string]refusal{"gobgp": {func(s *scene) { bfdEnds(s) },
-			"come back after BFD was down, every time"}}},
+		{name: "BFD down", play: bfdDown},
 		{name: "peer restarts", play: peerRestarts},
 		{name: "peer restarts without graceful restart", play: peerRestartsHard},
 		{name: "speaker killed", play: restarts(killBGP)},

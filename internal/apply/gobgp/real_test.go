@@ -293,3 +293,30 @@ func TestRealRestart(t *testing.T) {
 		t.Errorf("the session did not stay: %+v", n)
 	}
 }
+
+// TestRealNewNeighbor: with a neighbour that is new BFD comes up after BGP, and the session it began with is the one that
+// stays. bgpd of FRR registers its BFD session anew when it has learned its own address of the first BGP session.
+func TestRealNewNeighbor(t *testing.T) {
+	for name, link := range map[string]func(*testing.T) (*fake.Peer, model.Peer, string){
+		"numbered": func(t *testing.T) (*fake.Peer, model.Peer, string) {
+			return numbered(t, "eth1", "100.64.1", "neighbor 100.64.1.2 bfd"), model.Peer{Address: netip.MustParseAddr("100.64.1.1")}, "100.64.1.2"
+		},
+		"unnumbered": func(t *testing.T) (*fake.Peer, model.Peer, string) {
+			return unnumbered(t, "eth1", "neighbor node bfd"), model.Peer{Interface: "eth1"}, "node"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			leaf, peer, us := link(t)
+			s := newSide(t)
+			peer.Name, peer.BFD = "leaf1", "normal"
+			want := node(peer)
+			want.BGP.GracefulRestart.PreserveForwarding = false
+			s.apply(want)
+			fake.Eventually(t, 15*time.Second, "BFD is up", func() bool { return strings.Contains(leaf.Show("show bgp neighbors "+us), "Status: Up") })
+			list, err := s.Sessions(t.Context())
+			if n := leaf.Neighbor(us); n.State != "Established" || n.Established != 1 || len(list) != 1 || list[0].Established != 1 || list[0].BFDDowns != 0 {
+				t.Errorf("the session did not stay: %+v; here %+v, %v", n, list, err)
+			}
+		})
+	}
+}

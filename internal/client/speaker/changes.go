@@ -1,97 +1,88 @@
 package speaker
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/osrg/gobgp/v4/api"
 	"github.com/osrg/gobgp/v4/pkg/apiutil"
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"ovnbgp/internal/client/bfd"
 )
 
-// peerChanged says when a session comes up or ends. One in our own AS where an external one is wanted is closed: GoBGP
-// takes any AS then.
+// peerChanged hears of a BGP session that came up or ended.
 func (s *Speaker) peerChanged(e *apiutil.WatchEventMessage_PeerEvent) {
 	if e.Type != apiutil.PEER_EVENT_STATE {
 		return
 	}
-	name, _ := s.byAddress(e.Peer.State.NeighborAddress)
-	if name == "" {
+	defer s.poke()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state := e.Peer.State
+	have := s.at(state.NeighborAddress)
+	if have == nil {
 		return
 	}
-	object := slog.String("object", fmt.Sprintf("peer %s (%s)", name, e.Peer.State.NeighborAddress))
+	if state.SessionState == bgp.BGP_FSM_ESTABLISHED {
+		s.cameUp(have, state.PeerASN)
+		return
+	}
+	in := bgpDown
+	switch state.DisconnectReason {
+	case api.PeerState_DISCONNECT_REASON_HARD_RESET, api.PeerState_DISCONNECT_REASON_NOTIFICATION_RECEIVED:
+		in = bgpEnded
+	default: // it is down; GoBGP tells again what for
+	}
+	if have.bgp == up {
+		s.log.Debug("BGP session down", have.object(), slog.String("why", state.DisconnectMessage))
+	}
+	s.feed(have, in, state.DisconnectMessage)
+}
+
+// cameUp closes a session in our own AS where an external one is wanted: GoBGP takes any AS then. Call it with the lock.
+func (s *Speaker) cameUp(have *session, as uint32) {
 	switch {
-	case e.Peer.State.SessionState == bgp.BGP_FSM_ESTABLISHED:
-		s.cameUp(name, e.Peer.State.PeerASN, object)
-	case e.Peer.State.DisconnectMessage != "" && e.Peer.State.SessionState == bgp.BGP_FSM_IDLE:
-		s.log.Debug("BGP session down", object, slog.String("why", e.Peer.State.DisconnectMessage))
-	}
-	s.poke()
-}
-
-func (s *Speaker) cameUp(name string, as uint32, object slog.Attr) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	have := s.sessions[name]
-	if have == nil || s.server == nil {
-		return
-	}
-	if have.Conf.Conf.PeerAsn == 0 && as == s.global.AS {
-		s.refuse(have, "the neighbour is in our own AS, and an external one is wanted", object)
-		return
-	}
-	s.log.Info("BGP session up", object)
-	s.ups[name]++
-	have.up, have.Fault, have.refused = time.Now(), "", 0
-	if have.bfdLater {
-		have.bfdLater = false
-		if err := s.beginBFD(have); err != nil {
-			s.log.Warn("no BFD", object, slog.Any("err", err))
+	case have.bgp != open: // told late: this is no more
+	case have.Conf.Conf.PeerAsn == 0 && as == s.global.AS:
+		const why = "the neighbour is in our own AS, and an external one is wanted"
+		if have.refusals == 0 {
+			s.log.Error("BGP session closed", have.object(), slog.String("why", why))
 		}
+		have.Fault = why
+		s.feed(have, bgpStranger, why)
+	default:
+		s.log.Info("BGP session up", have.object())
+		s.ups[have.Name]++
+		have.Fault = ""
+		s.feed(have, bgpUp, "BGP is up")
 	}
 }
 
-// A neighbour that is not who it should be is asked again after this time, and after twice that each time it still is not.
-const (
-	firstRetry = 10 * time.Second
-	lastRetry  = 5 * time.Minute
-)
-
-// refuse closes a session, to be tried again: the neighbour's operator may mend it, and who calls us is not told apart.
-// Call it with the lock.
-func (s *Speaker) refuse(have *session, why string, object slog.Attr) {
-	wait := retryAfter(have.refused)
-	if have.refused == 0 {
-		s.log.Error("BGP session closed", object, slog.String("why", why))
-	}
-	have.Fault = why
-	have.refused++
-	s.wrote()
-	err := s.server.DisablePeer(context.Background(), &api.DisablePeerRequest{Address: have.Address.String(), Communication: why})
-	if err != nil {
-		s.log.Warn("BGP session not closed", object, slog.Any("err", err))
-	}
-	have.retry = time.AfterFunc(wait, func() { s.later(func() { s.tryAgain(have) }) })
-}
-
-// retryAfter is how long a neighbour waits that was refused so often before.
-func retryAfter(refused int) time.Duration {
-	const doublings = 5 // more than lastRetry
-	return min(firstRetry<<min(refused, doublings), lastRetry)
-}
-
-// tryAgain lets a session begin that was refused. Its Fault stays until one is up.
-func (s *Speaker) tryAgain(have *session) {
+// bfdChanged hears of a BFD session that came up or went down.
+func (s *Speaker) bfdChanged(c bfd.Change) {
+	defer s.poke()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.server == nil || s.sessions[have.Name] != have {
-		return
+	have := s.at(c.Peer)
+	switch {
+	case have == nil:
+	case c.Up:
+		s.feed(have, bfdUp, "BFD is up")
+	case c.Cause.Failed():
+		if have.bgp == open && s.established(have) {
+			have.bgp = up // of which we are to hear yet
+		}
+		if have.bgp == up {
+			s.log.Warn("BFD session down, the BGP session ends", have.object(), slog.String("why", c.Cause.String()))
+		}
+		s.feed(have, bfdFailed, c.Cause.String())
+	default:
+		s.feed(have, bfdClosed, c.Cause.String())
 	}
-	s.wrote()
-	err := s.server.EnablePeer(context.Background(), &api.EnablePeerRequest{Address: have.Address.String()})
-	if err != nil {
-		s.log.Warn("BGP session not begun", slog.String("object", "peer "+have.Name), slog.Any("err", err))
-	}
+}
+
+// object names a neighbour in the log.
+func (have *session) object() slog.Attr {
+	return slog.String("object", fmt.Sprintf("peer %s (%s)", have.Name, have.Address))
 }

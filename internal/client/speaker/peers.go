@@ -24,13 +24,8 @@ const discoveryPatience = time.Second
 // ErrNoNeighbor says that no neighbour was found on an interface yet.
 var ErrNoNeighbor = errors.New("no neighbour has sent a router advertisement there yet")
 
-// SetPeer adds a neighbour, or gives one that is there another configuration, which ends its session.
-//
-// With BFD, the BGP session waits for the BFD session to come up, if it does within a few seconds, where the neighbour may
-// remember one before it: ours of before a restart. A new BFD session begins by saying that it is down, and to such a
-// neighbour this is a broken path: it would end a BGP session that has just come up, and forget what it had kept for
-// graceful restart. With a neighbour that is new BFD begins after BGP: bgpd of FRR begins its BFD session anew when it
-// learns its own address of the first BGP session, and would end that.
+// SetPeer adds a neighbour, or gives one that is there another configuration, which ends its session. Whether BGP or BFD is
+// the first to begin is said in course.go.
 func (s *Speaker) SetPeer(ctx context.Context, p Peer) error {
 	address, err := s.Find(ctx, p)
 	if err != nil {
@@ -54,32 +49,20 @@ func (s *Speaker) set(ctx context.Context, p Peer, address netip.Addr) error {
 		}
 		have = nil
 	}
-	conf := proto.CloneOf(p.Conf)
-	conf.Conf.NeighborAddress, conf.Conf.Description = address.String(), p.Name
 	next := &session{Session: Session{Peer: p, Address: address}}
-	switch {
-	case p.BFD == nil:
-		s.bfd.Remove(address)
-	case !p.Restarting && !p.again && have == nil:
-		next.bfdLater = true
-	default:
-		if err := s.beginBFD(next); err != nil {
-			return err
-		}
-		next.Waiting = s.bfd.Status()[address].State != bfd.Up
-		next.patience = time.AfterFunc(bfdPatience, func() { s.later(func() { s.enable(p.Name, "BFD does not come up") }) })
-	}
-	conf.Conf.AdminDown = next.Waiting
-	if conf.GracefulRestart != nil {
-		conf.GracefulRestart.LocalRestarting = p.Restarting
+	var deeds []action
+	next.course, deeds = begin(p.BFD != nil, p.Restarting || have != nil, s.bfd.Status()[address].State == bfd.Up)
+	if err := s.do(next, deeds, "configured"); err != nil {
+		next.stop()
+		return err
 	}
 	s.wrote()
 	var err error
 	if have != nil {
 		have.stop()
-		_, err = s.server.UpdatePeer(ctx, &api.UpdatePeerRequest{Peer: conf})
+		_, err = s.server.UpdatePeer(ctx, &api.UpdatePeerRequest{Peer: next.conf()})
 	} else {
-		err = s.server.AddPeer(ctx, &api.AddPeerRequest{Peer: conf})
+		err = s.server.AddPeer(ctx, &api.AddPeerRequest{Peer: next.conf()})
 	}
 	if err != nil {
 		next.stop()
@@ -89,19 +72,95 @@ func (s *Speaker) set(ctx context.Context, p Peer, address netip.Addr) error {
 	return nil
 }
 
-// beginBFD begins a neighbour's BFD session.
-func (s *Speaker) beginBFD(have *session) error {
-	o := *have.BFD
-	o.Peer = have.Address
-	return s.bfd.Ensure(o)
+// conf is what GoBGP is told of a neighbour.
+func (have *session) conf() *api.Peer {
+	conf := proto.CloneOf(have.Conf)
+	conf.Conf.NeighborAddress, conf.Conf.Description = have.Address.String(), have.Name
+	conf.Conf.AdminDown = have.bgp == held
+	if conf.GracefulRestart != nil {
+		conf.GracefulRestart.LocalRestarting = have.Restarting
+	}
+	return conf
 }
 
-func (s *session) stop() {
-	for _, timer := range []*time.Timer{s.patience, s.retry} {
-		if timer != nil {
-			timer.Stop()
-		}
+func (have *session) stop() {
+	if have.wait != nil {
+		have.wait.Stop()
 	}
+}
+
+// feed tells a neighbour's course what happened, and does what follows. Call it with the lock.
+func (s *Speaker) feed(have *session, in input, why string) {
+	deeds := have.on(in)
+	if s.server == nil || len(deeds) == 0 {
+		return
+	}
+	if err := s.do(have, deeds, why); err != nil {
+		s.log.Warn("sessions of BGP and BFD do not go on", have.object(), slog.String("why", why), slog.Any("err", err))
+	}
+}
+
+// do does what the course says. Call it with the lock.
+func (s *Speaker) do(have *session, deeds []action, why string) error {
+	var errs []error
+	for _, a := range deeds {
+		errs = append(errs, s.act(have, a, why))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Speaker) act(have *session, a action, why string) error {
+	ctx, address := context.Background(), have.Address.String()
+	switch a {
+	case beginBFD:
+		o := *have.BFD
+		o.Peer = have.Address
+		return s.bfd.Ensure(o)
+	case closeBFD:
+		s.bfd.Remove(have.Address)
+	case enableBGP:
+		s.log.Debug("BGP session may begin", have.object(), slog.String("why", why))
+		s.wrote()
+		have.stop()
+		return s.server.EnablePeer(ctx, &api.EnablePeerRequest{Address: address})
+	case disableBGP:
+		s.wrote()
+		return s.server.DisablePeer(ctx, &api.DisablePeerRequest{Address: address, Communication: have.Fault})
+	case renewBGP:
+		s.log.Debug("BGP session begins anew", have.object(), slog.String("why", why))
+		return s.renew(have)
+	case waitForBFD:
+		s.waitFor(have, bfdPatience, "BFD does not come up")
+	case waitToRetry:
+		s.waitFor(have, retryAfter(have.refusals), "it is tried again")
+	}
+	return nil
+}
+
+func (s *Speaker) waitFor(have *session, d time.Duration, why string) {
+	have.stop()
+	have.wait = time.AfterFunc(d, func() {
+		s.later(func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.sessions[have.Name] == have {
+				s.feed(have, waitOver, why)
+			}
+		})
+	})
+}
+
+// A neighbour that is not who it should be is asked again after this time, and after twice that each time it still is not:
+// its operator may mend it, and who calls us is not told apart.
+const (
+	firstRetry = 10 * time.Second
+	lastRetry  = 5 * time.Minute
+)
+
+// retryAfter is how long a neighbour waits that was refused so often.
+func retryAfter(refusals int) time.Duration {
+	const doublings = 5 // more than lastRetry
+	return min(firstRetry<<min(refusals-1, doublings), lastRetry)
 }
 
 // SetBFD gives a neighbour other timers, or none, without touching its session.
@@ -113,13 +172,12 @@ func (s *Speaker) SetBFD(name string, o *bfd.Options) error {
 		return fmt.Errorf("there is no neighbour %s", name)
 	}
 	s.wrote()
-	if o == nil {
-		s.bfd.Remove(have.Address)
-		have.BFD = nil
-		return nil
-	}
 	have.BFD = o
-	return s.beginBFD(have)
+	in := bfdWanted
+	if o == nil {
+		in = bfdUnwanted
+	}
+	return s.do(have, have.on(in), "configured")
 }
 
 // RemovePeer ends a neighbour's session for good. None is success. Its interface stays in Links.
@@ -134,13 +192,21 @@ func (s *Speaker) RemovePeer(name string) error {
 	return s.remove(have)
 }
 
-// remove takes a neighbour out of the server. Call it with the lock.
+// remove takes a neighbour out of the server and ends its BFD. Call it with the lock.
 func (s *Speaker) remove(have *session) error {
+	if err := s.forget(have); err != nil {
+		return err
+	}
+	s.drop(have.Name)
+	return nil
+}
+
+// forget takes a neighbour out of the server. Call it with the lock.
+func (s *Speaker) forget(have *session) error {
 	ctx := context.Background()
 	if have.Conf.Conf.AuthPassword != "" {
 		// GoBGP takes a password from its listening socket when a neighbour is updated, and not when it is deleted.
-		conf := proto.CloneOf(have.Conf)
-		conf.Conf.NeighborAddress, conf.Conf.Description = have.Address.String(), have.Name
+		conf := have.conf()
 		conf.Conf.AuthPassword, conf.Conf.AdminDown = "", true
 		if _, err := s.server.UpdatePeer(ctx, &api.UpdatePeerRequest{Peer: conf}); err != nil {
 			return fmt.Errorf("neighbour %s: %w", have.Name, err)
@@ -149,7 +215,21 @@ func (s *Speaker) remove(have *session) error {
 	if err := s.server.DeletePeer(ctx, &api.DeletePeerRequest{Address: have.Address.String()}); err != nil {
 		return fmt.Errorf("neighbour %s: %w", have.Name, err)
 	}
-	s.drop(have.Name)
+	return nil
+}
+
+// renew ends a BGP session and has GoBGP begin with another: after a reset it would wait for seconds. Both happen under one
+// lock: nobody sees a neighbour that is wanted and not there, and adds it himself. Call it with the lock.
+func (s *Speaker) renew(have *session) error {
+	s.wrote()
+	have.Restarting = false
+	if err := s.forget(have); err != nil {
+		return err
+	}
+	if err := s.server.AddPeer(context.Background(), &api.AddPeerRequest{Peer: have.conf()}); err != nil {
+		s.drop(have.Name) // who wants it adds it
+		return fmt.Errorf("neighbour %s: %w", have.Name, err)
+	}
 	return nil
 }
 
@@ -167,7 +247,9 @@ func (s *Speaker) Sessions() map[string]Session {
 	defer s.mu.Unlock()
 	list := make(map[string]Session, len(s.sessions))
 	for name, have := range s.sessions {
-		list[name] = have.Session
+		told := have.Session
+		told.Waiting = have.bgp == held
+		list[name] = told
 	}
 	return list
 }
@@ -175,108 +257,24 @@ func (s *Speaker) Sessions() map[string]Session {
 // BFD lists the BFD sessions, by the neighbour's address.
 func (s *Speaker) BFD() map[netip.Addr]bfd.Status { return s.bfd.Status() }
 
-// enable has a neighbour's BGP session begin.
-func (s *Speaker) enable(name, why string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	have := s.sessions[name]
-	if have == nil || !have.Waiting || s.server == nil {
-		return
-	}
-	have.Waiting = false
-	have.stop()
-	s.log.Debug("BGP session begins", slog.String("object", "peer "+name), slog.String("why", why))
-	if err := s.server.EnablePeer(context.Background(), &api.EnablePeerRequest{Address: have.Address.String()}); err != nil {
-		s.log.Warn("BGP session not begun", slog.String("object", "peer "+name), slog.Any("err", err))
-	}
-}
-
-// bfdChanged lets the BGP session begin when BFD is up, and ends it when the path is broken: what the neighbour told
-// must not be used any longer, graceful restart or not (RFC 5882, section 4.3). While the BGP session is down already
-// there is nothing to end: the neighbour restarts, and its BFD with it.
-func (s *Speaker) bfdChanged(c bfd.Change) {
-	name, up := s.byAddress(c.Peer)
-	if name == "" {
-		return
-	}
-	defer s.poke()
-	if c.Up {
-		s.enable(name, "BFD is up")
-		return
-	}
-	if !c.Cause.Failed() || !up {
-		return
-	}
-	if s.isYoung(name) {
-		time.AfterFunc(youth, func() { s.later(func() { s.judge(name) }) })
-		return
-	}
-	s.endByBFD(name)
-}
-
-// youth is how long after the begin of a BGP session the BFD session may be down: a neighbour that begins it anew with
-// each BGP session, as bgpd of FRR may, is silent for a second.
-const youth = 3 * time.Second
-
-func (s *Speaker) isYoung(name string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	have := s.sessions[name]
-	return have != nil && time.Since(have.up) < youth
-}
-
-// judge ends a BGP session of which BFD went down in its youth, and did not come back.
-func (s *Speaker) judge(name string) {
-	s.mu.Lock()
-	have := s.sessions[name]
-	s.mu.Unlock()
-	if have == nil || s.bfd.Status()[have.Address].State == bfd.Up {
-		return
-	}
-	if _, up := s.byAddress(have.Address); up {
-		s.endByBFD(name)
-	}
-}
-
-func (s *Speaker) endByBFD(name string) {
-	s.log.Warn("BFD session down, the BGP session ends", slog.String("object", "peer "+name))
-	if err := s.anew(name); err != nil {
-		s.log.Warn("BGP session not begun anew", slog.String("object", "peer "+name), slog.Any("err", err))
-	}
-	s.poke() // what could not be begun is for who wants it
-}
-
-// anew ends a session and has it begin again. A reset would do, but GoBGP waits for seconds after one, and so BGP waits
-// for BFD. Both happen under one lock: nobody sees a neighbour that is wanted and not there, and adds it himself.
-func (s *Speaker) anew(name string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	have := s.sessions[name]
-	if have == nil || s.server == nil {
+// at finds the neighbour with an address; nil: there is none. Call it with the lock.
+func (s *Speaker) at(a netip.Addr) *session {
+	if s.server == nil {
 		return nil
 	}
-	peer := have.Peer
-	peer.Restarting, peer.again = false, true
-	if err := s.remove(have); err != nil {
-		return err
-	}
-	return s.set(context.Background(), peer, have.Address)
-}
-
-// byAddress finds a neighbour, and whether its BGP session is up.
-func (s *Speaker) byAddress(a netip.Addr) (name string, up bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for n, have := range s.sessions {
+	for _, have := range s.sessions {
 		if have.Address == a {
-			name = n
+			return have
 		}
 	}
-	if name == "" || s.server == nil {
-		return name, false
-	}
-	err := s.server.ListPeer(context.Background(), &api.ListPeerRequest{Address: a.String()}, func(p *api.Peer) {
-		up = up || p.GetState().GetSessionState() == api.PeerState_SESSION_STATE_ESTABLISHED
+	return nil
+}
+
+// established asks GoBGP whether a neighbour's session is up. Call it with the lock.
+func (s *Speaker) established(have *session) bool {
+	is := false
+	err := s.server.ListPeer(context.Background(), &api.ListPeerRequest{Address: have.Address.String()}, func(p *api.Peer) {
+		is = is || p.GetState().GetSessionState() == api.PeerState_SESSION_STATE_ESTABLISHED
 	})
-	return name, up && err == nil
+	return is && err == nil
 }

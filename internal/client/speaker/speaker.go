@@ -42,8 +42,6 @@ type Peer struct {
 	// Restarting claims that this process took up where one before it left, and that what forwards was kept (R and F bits
 	// of RFC 4724).
 	Restarting bool
-
-	again bool // its session of BFD failed before
 }
 
 // Session is a neighbour that the speaker has.
@@ -91,14 +89,11 @@ type Speaker struct {
 	version   uint64    // of what was written
 }
 
-// session is a Session and its timer.
+// session is a Session, how far it has come, and the timer of what it waits for.
 type session struct {
 	Session
-	patience *time.Timer // until BGP no longer waits for BFD
-	bfdLater bool        // BFD begins with the BGP session
-	up       time.Time   // when the BGP session came up last
-	refused  int         // times that it came up with who it should not
-	retry    *time.Timer // until it may begin again after that
+	course
+	wait *time.Timer
 }
 
 // New returns a speaker that does not speak yet.
