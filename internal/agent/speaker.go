@@ -6,9 +6,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"ovnbgp/internal/config"
+	"ovnbgp/internal/metrics"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/plan"
 	"ovnbgp/internal/status"
@@ -59,6 +61,33 @@ func (n *node) sessions(ctx context.Context) []model.Session {
 	list, err := n.gobgp.CountedSessions(ctx)
 	if err != nil {
 		return nil // the subsystem's own line says what is wrong
+	}
+	return list
+}
+
+// measurePeers are the neighbours as the metrics tell them, of the speaker built in. What each was sent is not counted: it
+// would cost a play of all policies for every path at each scrape.
+func (n *node) measurePeers() []metrics.Peer {
+	if !n.embedded() {
+		return nil
+	}
+	sessions, err := n.gobgp.Sessions(context.Background())
+	if err != nil {
+		return nil // it does not speak yet
+	}
+	return peerReadings(sessions)
+}
+
+func peerReadings(sessions []model.Session) []metrics.Peer {
+	list := make([]metrics.Peer, 0, len(sessions))
+	for _, s := range sessions {
+		p := metrics.Peer{Name: s.Name, VRF: "default", Up: s.Up(), Since: s.Since, Established: s.Established,
+			BFD: s.BFD != "", BFDUp: s.BFD == "up", BFDDowns: s.BFDDowns}
+		for _, f := range s.Families {
+			afi, _, _ := strings.Cut(string(f.Family), " ")
+			p.Families = append(p.Families, metrics.PeerFamily{AFI: afi, Received: f.Received})
+		}
+		list = append(list, p)
 	}
 	return list
 }

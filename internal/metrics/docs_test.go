@@ -40,6 +40,7 @@ func TestDocs(t *testing.T) {
 	New(&d, "test")
 	RegisterReadings(&d, func() Readings { return Readings{} })
 	RegisterHostAddresses(&d, func() HostAddresses { return HostAddresses{} })
+	RegisterPeers(&d, func() []Peer { return nil })
 	slices.Sort(d.lines)
 	want := "# Metrics\n\nServed in Prometheus' text form on `[metrics] listen`, path `/metrics`. Made from the code; do not edit.\n\n" +
 		"| Name | Meaning |\n|--|--|\n" + strings.Join(d.lines, "")

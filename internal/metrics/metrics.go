@@ -41,6 +41,13 @@ const (
 
 	HostAddressesByState = "ovnbgp_host_addresses"
 	HostChecks           = "ovnbgp_host_checks_total"
+
+	BGPPeerUp          = "ovnbgp_bgp_peer_up"
+	BGPPeerUptime      = "ovnbgp_bgp_peer_uptime_seconds"
+	BGPPeerTransitions = "ovnbgp_bgp_peer_established_transitions_total"
+	BGPPeerPrefixes    = "ovnbgp_bgp_peer_prefixes"
+	BFDPeerUp          = "ovnbgp_bfd_peer_up"
+	BFDPeerDowns       = "ovnbgp_bfd_peer_down_events_total"
 )
 
 // Set is all metrics of an agent.

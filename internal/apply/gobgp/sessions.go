@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -56,10 +57,15 @@ func (a *Applier) sessions(ctx context.Context, counted bool) ([]model.Session, 
 	if err != nil {
 		return nil, fmt.Errorf("read the speaker's neighbours: %w", err)
 	}
-	for name := range limits {
-		if !slices.ContainsFunc(list, func(s model.Session) bool { return s.Name == name }) {
-			list = append(list, model.Session{Name: name, State: "not found"})
+	for name, families := range limits {
+		if slices.ContainsFunc(list, func(s model.Session) bool { return s.Name == name }) {
+			continue
 		}
+		s := model.Session{Name: name, State: "not found"}
+		for _, f := range slices.Sorted(maps.Keys(families)) {
+			s.Families = append(s.Families, model.SessionFamily{Family: f})
+		}
+		list = append(list, s)
 	}
 	slices.SortFunc(list, func(a, b model.Session) int { return cmp.Compare(a.Name, b.Name) })
 	return list, nil
