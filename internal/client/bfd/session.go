@@ -11,6 +11,9 @@ import (
 // slow is the least interval of packets while a session is not up (RFC 5880, section 6.8.3).
 const slow = time.Second
 
+// hitch is how late a timer may be on a machine that is not too busy.
+const hitch = 10 * time.Millisecond
+
 // identity is what a session cannot change while it runs.
 type identity struct {
 	local    netip.Addr
@@ -99,6 +102,11 @@ func (s *session) close() {
 func (s *session) run() {
 	send, detect := time.NewTimer(0), time.NewTimer(time.Hour)
 	detect.Stop()
+	var due time.Time // when detect ends
+	wait := func(d time.Duration) {
+		due = time.Now().Add(d)
+		detect.Reset(d)
+	}
 	defer send.Stop()
 	defer detect.Stop()
 	defer s.out.close()
@@ -113,7 +121,7 @@ func (s *session) run() {
 		case o := <-s.updates:
 			s.change(o)
 			send.Reset(0)
-			detect.Reset(s.detection())
+			wait(s.detection())
 		case p := <-s.packets:
 			cause = s.receive(p)
 			if p.poll {
@@ -127,8 +135,14 @@ func (s *session) run() {
 				// for one a second until the session is up on both sides, and from that moment misses those of its profile.
 				send.Reset(s.interval(rand.Float64()))
 			}
-			detect.Reset(s.detection())
+			wait(s.detection())
 		case <-detect.C:
+			// A busy machine lets nobody run for a while. What has come meanwhile is not read yet, and the neighbour has not run
+			// either, if it is on the same one.
+			if late := time.Since(due); late > hitch {
+				wait(late)
+				continue
+			}
 			cause = s.expire()
 		case <-send.C:
 			if s.periodic() {

@@ -49,3 +49,41 @@ func TestPaceFollowsNeighbor(t *testing.T) {
 		}
 	})
 }
+
+// TestStall: a process that did not run for longer than the detection time reads what has come before it judges.
+func TestStall(t *testing.T) {
+	for range 20 { // which of two channels that are ready is read first is left to chance
+		synctest.Test(t, func(t *testing.T) {
+			const fast = 100 * time.Millisecond
+			o := Options{Peer: netip.MustParseAddr("192.0.2.1"), Multiplier: 3, Transmit: fast, Receive: fast}
+			ends := make(chan Cause, 8)
+			stalls := func(c Change) {
+				if c.Up {
+					time.Sleep(5 * fast)
+				} else {
+					ends <- c.Cause
+				}
+			}
+			s := newSession(o, slog.New(slog.DiscardHandler), stalls, 1, &recorder{})
+			defer s.close()
+			synctest.Wait()
+			says := packet{state: Init, multiplier: 3, mine: 2, your: 1, transmit: fast, receive: fast}
+			s.packets <- says
+			says.state = Up
+			for range 5 {
+				time.Sleep(fast)
+				s.packets <- says
+			}
+			time.Sleep(2 * fast)
+			synctest.Wait()
+			if len(ends) > 0 {
+				t.Fatalf("the session went down: %s", <-ends)
+			}
+			time.Sleep(2 * fast)
+			synctest.Wait()
+			if len(ends) != 1 || <-ends != Silent {
+				t.Fatal("the silence after it is not seen")
+			}
+		})
+	}
+}
