@@ -36,9 +36,26 @@ func bfdDown(s *scene) {
 	s.learned(4)
 	s.told(l, model.IPv4Unicast)
 	l.link.Mend()
-	s.up(l)
 	s.told(l, model.IPv4Unicast, first+" via 10.0.1.2 as 64999")
 	s.learned(4, l)
+	s.stays(l)
+}
+
+// stays waits for a session that lasts, with BFD up. On a machine that is busy with many tests one may end by chance.
+func (s *scene) stays(l *leaf) {
+	s.t.Helper()
+	s.await(func() error {
+		before, err := l.Session(s.t.Context())
+		if err != nil {
+			return err
+		}
+		time.Sleep(time.Second) // three times what BFD may miss
+		after, err := l.Session(s.t.Context())
+		if err == nil && (!after.Up || after != before || !strings.EqualFold(after.BFD, "up")) {
+			err = fmt.Errorf("the session with leaf %d does not last: %+v, before %+v", l.number, after, before)
+		}
+		return err
+	})
 }
 
 // watching waits until BFD has a session, too.
