@@ -6,7 +6,8 @@ package speaker
 // one before it. A new BFD session begins by saying that it is down, which to such a neighbour is a broken path: it would
 // end a BGP session that has just come up, and forget what it had kept for graceful restart. With a neighbour that is new
 // BFD begins after BGP: bgpd of FRR 8.4 registers its BFD session anew when it learns its own address of its first BGP
-// session, takes the end of the old one for a broken path if that was up, and ends BGP.
+// session, takes the end of the old one for a broken path if that was up, and ends BGP. BGP that does not come up is not
+// waited for: bgpd of FRR 10.3 that has lost a BFD session with this address leaves BGP idle until BFD is up again.
 //
 // A path that BFD finds broken ends BGP at once, graceful restart or not (RFC 5882, 4.3). A neighbour that closes its BFD
 // session or begins it anew says nothing of the path (RFC 5882, 3.2), and BGP stays; its hold time watches until BFD is up
@@ -52,7 +53,7 @@ const (
 	bgpStranger // it came up with who it should not
 	bgpDown
 	bgpEnded // the neighbour has ended it, and nothing is kept of what it told
-	waitOver // for BFD, or to try again
+	waitOver // for BFD, for BGP, or to try again
 )
 
 // action is what is to be done about it.
@@ -65,6 +66,7 @@ const (
 	disableBGP                // end it and keep it from coming up
 	renewBGP                  // end it, forget what the neighbour told, and hold the next
 	waitForBFD                // a moment, until waitOver
+	waitForBGP                // a moment, until waitOver
 	waitToRetry               // longer with each refusal, until waitOver
 )
 
@@ -75,7 +77,7 @@ func begin(watched, known, bfdIsUp bool) (course, []action) {
 	case !watched:
 		return course{bgp: open}, []action{closeBFD}
 	case !known:
-		return course{bgp: open, bfd: later}, nil
+		return course{bgp: open, bfd: later}, []action{waitForBGP}
 	case bfdIsUp:
 		return course{bgp: open, bfd: alive}, []action{beginBFD}
 	}
@@ -98,13 +100,24 @@ func (c *course) on(in input) []action {
 	case bgpUp, bgpStranger, bgpDown, bgpEnded:
 		return c.onBGP(in)
 	case waitOver:
-		if c.bgp == refused {
-			c.bgp = open
-			return []action{enableBGP}
-		}
-		return c.release()
+		return c.waited()
 	}
 	return nil
+}
+
+func (c *course) waited() []action {
+	switch {
+	case c.bgp == refused && c.bfd == later:
+		c.bgp = open
+		return []action{enableBGP, waitForBGP}
+	case c.bgp == refused:
+		c.bgp = open
+		return []action{enableBGP}
+	case c.bfd == later:
+		c.bfd = down
+		return []action{beginBFD}
+	}
+	return c.release()
 }
 
 // onBFD: while the BGP session is down already there is nothing to end. The neighbour restarts, and its BFD with it.
@@ -134,9 +147,12 @@ func (c *course) wanted() []action {
 	switch {
 	case c.bfd == later:
 		return nil
-	case c.bfd == unwatched && c.bgp != up:
+	case c.bfd == unwatched && c.bgp == refused:
 		c.bfd = later
 		return nil
+	case c.bfd == unwatched && c.bgp != up:
+		c.bfd = later
+		return []action{waitForBGP}
 	case c.bfd == unwatched:
 		c.bfd = down
 	}

@@ -24,9 +24,12 @@ func TestCourse(t *testing.T) {
 	}{
 		{name: "without BFD", want: course{bgp: open}, deeds: []action{closeBFD}, steps: []step{
 			{in: bgpUp, bgp: up}, {in: bgpDown, bgp: open}, {in: bgpUp, bgp: up}, {in: bgpEnded, bgp: open}}},
-		{name: "new: BFD begins after BGP", watched: true, want: course{bgp: open, bfd: later}, steps: []step{
+		{name: "new: BFD begins after BGP", watched: true, want: course{bgp: open, bfd: later}, deeds: []action{waitForBGP}, steps: []step{
 			{in: bgpUp, bgp: up, bfd: down, deeds: []action{beginBFD}}, {in: bfdUp, bgp: up, bfd: alive},
 			{in: bgpDown, bgp: open, bfd: alive}, {in: bgpUp, bgp: up, bfd: alive}}},
+		{name: "new, and BGP does not come up", watched: true, want: course{bgp: open, bfd: later}, deeds: []action{waitForBGP}, steps: []step{
+			{in: waitOver, bgp: open, bfd: down, deeds: []action{beginBFD}}, {in: waitOver, bgp: open, bfd: down},
+			{in: bfdUp, bgp: open, bfd: alive}, {in: bgpUp, bgp: up, bfd: alive}}},
 		{name: "known: BGP begins after BFD", watched: true, known: true, want: course{bgp: held, bfd: down},
 			deeds: []action{beginBFD, waitForBFD}, steps: []step{
 				{in: bfdUp, bgp: open, bfd: alive, deeds: []action{enableBGP}}, {in: bgpUp, bgp: up, bfd: alive}, {in: waitOver, bgp: up, bfd: alive}}},
@@ -58,11 +61,11 @@ func TestCourse(t *testing.T) {
 			deeds: []action{beginBFD}, steps: []step{
 				{in: bgpUp, bgp: up, bfd: alive}, {in: bgpDown, bgp: open, bfd: alive}, {in: bfdFailed, bgp: open, bfd: down},
 				{in: bgpUp, bgp: up, bfd: down}, {in: bfdUp, bgp: up, bfd: alive}}},
-		{name: "a stranger", watched: true, want: course{bgp: open, bfd: later}, steps: []step{
+		{name: "a stranger", watched: true, want: course{bgp: open, bfd: later}, deeds: []action{waitForBGP}, steps: []step{
 			{in: bgpStranger, bgp: refused, bfd: later, deeds: []action{disableBGP, waitToRetry}}, {in: bgpDown, bgp: refused, bfd: later},
-			{in: waitOver, bgp: open, bfd: later, deeds: []action{enableBGP}}, {in: bgpUp, bgp: up, bfd: down, deeds: []action{beginBFD}}}},
+			{in: waitOver, bgp: open, bfd: later, deeds: []action{enableBGP, waitForBGP}}, {in: bgpUp, bgp: up, bfd: down, deeds: []action{beginBFD}}}},
 		{name: "BFD is wanted later, and no more", want: course{bgp: open}, deeds: []action{closeBFD}, steps: []step{
-			{in: bfdWanted, bgp: open, bfd: later}, {in: bfdWanted, bgp: open, bfd: later}, {in: bfdUnwanted, bgp: open, deeds: []action{closeBFD}},
+			{in: bfdWanted, bgp: open, bfd: later, deeds: []action{waitForBGP}}, {in: bfdWanted, bgp: open, bfd: later}, {in: bfdUnwanted, bgp: open, deeds: []action{closeBFD}},
 			{in: bgpUp, bgp: up}, {in: bfdWanted, bgp: up, bfd: down, deeds: []action{beginBFD}}, {in: bfdWanted, bgp: up, bfd: down, deeds: []action{beginBFD}},
 			{in: bfdUnwanted, bgp: up, deeds: []action{closeBFD}}, {in: bfdFailed, bgp: up}, {in: bfdUp, bgp: up}}},
 		{name: "BFD is wanted no more while BGP waits", watched: true, known: true, want: course{bgp: held, bfd: down},

@@ -17,6 +17,9 @@ import (
 // bfdPatience is how long a BGP session waits for that of BFD.
 const bfdPatience = 5 * time.Second
 
+// bgpPatience is how long BFD waits for the first BGP session with a neighbour: one that is there takes it within a second.
+const bgpPatience = 3 * time.Second
+
 // discoveryPatience is how long SetPeer waits for an unnumbered neighbour. The neighbour answers a solicitation at once,
 // if it is there.
 const discoveryPatience = time.Second
@@ -131,6 +134,8 @@ func (s *Speaker) act(have *session, a action, why string) error {
 		return s.renew(have)
 	case waitForBFD:
 		s.waitFor(have, bfdPatience, "BFD does not come up")
+	case waitForBGP:
+		s.waitFor(have, bgpPatience, "BGP does not come up")
 	case waitToRetry:
 		s.waitFor(have, retryAfter(have.refusals), "it is tried again")
 	}
