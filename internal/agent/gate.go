@@ -54,6 +54,21 @@ func (n *node) first(ctx context.Context) (model.Node, error) {
 	return desired.First(in.Input, in.Config, announced), nil
 }
 
+// kept returns how the speaker built in, which begins with nothing, learns of announcements whose withdrawal is held. FRR
+// has them in its own hands.
+func (n *node) kept() func(context.Context, roundInput, model.Node, []string) (model.Node, error) {
+	if !n.embedded() {
+		return nil
+	}
+	return func(ctx context.Context, in roundInput, want model.Node, keys []string) (model.Node, error) {
+		announced, err := n.addresses.Recorded(ctx)
+		if err != nil {
+			return want, err
+		}
+		return desired.Kept(want, in.Config, announced, keys), nil
+	}
+}
+
 // patienceForOVN is how long OVN has, after a start, to say what is to be announced, where something was announced before.
 // The kernel does not tell what each address belongs to, by which attributes may be chosen; and with graceful restart
 // neighbours keep what they know for longer than that.

@@ -38,3 +38,17 @@ func First(in Input, c config.Node, announced []model.Announcement) model.Node {
 	v.speak(&n)
 	return HostAddresses(n, in.Host, c)
 }
+
+// Kept brings into a state what is announced and not wanted, as it is announced, while its withdrawal is held: for the
+// speaker that is built in and knows nothing of it after a restart. What belongs to which kind is not recorded.
+func Kept(n model.Node, c config.Node, announced []model.Announcement, keys []string) model.Node {
+	n.Announcements = slices.Clone(n.Announcements)
+	for _, a := range announced {
+		if slices.Contains(keys, a.Key()) {
+			a.Whys, a.Attributes = []string{"announced before; its withdrawal is held"}, c.BGP.AttributesOf(nil)
+			n.Announcements = append(n.Announcements, a)
+		}
+	}
+	slices.SortFunc(n.Announcements, func(a, b model.Announcement) int { return a.Prefix.Compare(b.Prefix) })
+	return n
+}

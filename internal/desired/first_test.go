@@ -79,3 +79,20 @@ func TestFirst(t *testing.T) {
 		t.Errorf("more than OVN allows: %+v", n)
 	}
 }
+
+// What is held is announced as it stands in the kernel, beside what is wanted; the state that it is brought into is not
+// changed, and what is not held is left out.
+func TestKept(t *testing.T) {
+	announced := func(a string) model.Announcement {
+		return model.Announcement{VRF: "bgp-vrf", Prefix: netip.MustParsePrefix(a), Device: "bgp-nic"}
+	}
+	state := model.Node{Announcements: []model.Announcement{announced("203.0.113.9/32")}}
+	got := desired.Kept(state, config.Node{}, []model.Announcement{announced("203.0.113.10/32"), announced("203.0.113.8/32")},
+		[]string{"bgp-vrf 203.0.113.8/32"})
+	if d := cmp.Diff([]string{"bgp-vrf 203.0.113.8/32", "bgp-vrf 203.0.113.9/32"}, got.Keys()); d != "" {
+		t.Errorf("announced (-want +got):\n%s", d)
+	}
+	if len(state.Announcements) != 1 || len(got.Announcements[0].Whys) != 1 {
+		t.Errorf("state %v, kept %+v", state.Keys(), got.Announcements[0])
+	}
+}

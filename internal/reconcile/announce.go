@@ -74,9 +74,32 @@ func (r *round[I, S]) planAnnouncer(ctx context.Context, i int, a Announcer[S]) 
 	if err := r.told[i].err; err != nil {
 		return nil, err
 	}
-	steps, err := r.plan(ctx, a, r.want.Without(r.withheld.sorted()...))
+	want, err := r.keeping(ctx, i, r.want.Without(r.withheld.sorted()...))
+	var steps []task
+	if err == nil {
+		steps, err = r.plan(ctx, a, want)
+	}
 	r.told[i].unplanned = err
 	return steps, err
+}
+
+// keeping brings into what an announcer is to tell the keys that another one tells, and whose withdrawal is held. What is
+// held is judged by a copy of the guard: the verdict comes when all announcers have had their turn.
+func (r *round[I, S]) keeping(ctx context.Context, i int, want S) (S, error) {
+	if r.opts.Kept == nil || r.gate != nil || len(r.told[i].keys) == len(r.announced) {
+		return want, nil
+	}
+	q := r.inquiry()
+	missing := slices.DeleteFunc(q.vanished(), func(k string) bool { return r.told[i].keys[k] })
+	if len(missing) == 0 {
+		return want, nil
+	}
+	held := r.guard.clone().judge(q, r.evidence(ctx)).held
+	missing = slices.DeleteFunc(missing, func(k string) bool { return !held[k] })
+	if len(missing) == 0 {
+		return want, nil
+	}
+	return r.opts.Kept(ctx, r.in, want, missing)
 }
 
 func (s set) add(keys []string) {

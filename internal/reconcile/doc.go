@@ -26,6 +26,9 @@
 // that it does nothing. Drift and restarts of daemons heal though the database is away; and a
 // decision that nobody can check now is not made.
 //
+// An announcer in this process (a BGP speaker) begins with nothing. What another one still tells, and the guard holds, it
+// is given beside what is wanted (Options.Kept): a restart withdraws nothing either.
+//
 // One goroutine owns a loop. Sources and appliers poke it, requests come to it by a channel, and start-up, event,
 // timer, retry and preview run the same round. What it remembers between rounds are times: since when a carrier is
 // gone, which keys went within the guard's window, since when a set is held, which step was repeated when; and the

@@ -24,6 +24,10 @@ type Options[I any, S State[S]] struct {
 	// First is asked at a closed gate while nothing was decided yet. It returns what depends on no source, and what is
 	// announced now as it is: nothing else is to be concluded. An error says why not; nil: nothing is done then.
 	First func(context.Context) (S, error)
+	// Kept brings keys into a state that it does not want and that are announced all the same, as they are announced now. It
+	// is asked where an announcer that forgets with its process, unlike another, does not tell keys whose withdrawal is held:
+	// after a restart the guard would hold what nobody tells. nil: no announcer forgets.
+	Kept func(ctx context.Context, in I, want S, keys []string) (S, error)
 	// Free tells whether a key depends on no source, so that it is withdrawn at a closed gate, too. nil: none is.
 	Free func(key string) bool
 	// Carriers bring packets, Announcers tell the world. Each list is run in its order; where one announcer
