@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"internal/apply/frr/text": {"internal/model"},
 	"internal/client/speaker": {"internal/client/bfd"},
 	"internal/source/rib":     {"internal/model", "internal/client/speaker"},
+	"internal/source/zebra":   {"internal/client/vty"},
 	"internal/apply/gobgp":    {"internal/model", "internal/plan", "internal/client/speaker", "internal/client/bfd"},
 
 	"internal/reconcile": {"internal/model", "internal/plan", "internal/status", "internal/metrics"},

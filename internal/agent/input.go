@@ -47,6 +47,8 @@ type inputSource struct {
 	drainFile string
 	// addresses are the host's own that the settings name; nil: nobody reads them.
 	addresses *hostAddresses
+	// noted receives when FRR may lack a route; nil: nobody looks.
+	noted <-chan struct{}
 
 	reading sync.Mutex
 }
@@ -130,6 +132,7 @@ func (s *inputSource) forward(ctx context.Context) {
 		case <-s.ovn.Pokes():
 		case <-s.addresses.pokes():
 		case <-learned:
+		case <-s.noted:
 		}
 		s.poke()
 	}

@@ -25,6 +25,7 @@ import (
 	"ovnbgp/internal/source/host"
 	sourceovn "ovnbgp/internal/source/ovn"
 	"ovnbgp/internal/source/rib"
+	"ovnbgp/internal/source/zebra"
 )
 
 // proxyPoll is how often proxy entries are read again: the kernel tells nobody about them. With the round that follows
@@ -56,6 +57,7 @@ type node struct {
 	speaker    *speaker.Speaker
 	gobgp      *gobgp.Applier
 	rib        *rib.Source
+	zebra      *zebra.Source // nil where the speaker is the one built in
 }
 
 // connect makes the connections that do not wait for anybody; run makes the others.
@@ -93,7 +95,11 @@ func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, e
 		Mode: frr.Mode(s.Node.BGP.Mode), ConfDir: s.Paths.FRRFiles})
 	if n.embedded() {
 		n.source.learn(n.rib)
+		return n, nil
 	}
+	n.zebra = zebra.New(s.Paths.FRRSockets)
+	n.addresses.Ask(n.zebra)
+	n.source.noted = n.zebra.Pokes()
 	return n, nil
 }
 
@@ -141,6 +147,7 @@ func (n *node) run(ctx context.Context) error {
 		parts.Go(func() error { return n.gobgp.Run(ctx) })
 	} else {
 		parts.Go(func() error { return n.leak.Run(ctx) })
+		parts.Go(func() error { return n.zebra.Run(ctx) })
 	}
 	return parts.Wait()
 }
@@ -150,6 +157,9 @@ func (n *node) close() error {
 	var speaking error
 	if n.speaker != nil {
 		speaking = n.speaker.Close()
+	}
+	if n.zebra != nil {
+		speaking = n.zebra.Close()
 	}
 	return errors.Join(speaking, n.leak.Close(), n.teller.Close(), n.conn.Close())
 }

@@ -54,13 +54,22 @@ func (r *round[I, S]) announce(ctx context.Context) []task {
 // redistribute more has to ask another daemon for it.
 const tellingTime = time.Second
 
+// movingTime is how long a round moves keys. Each may have to wait for a BGP daemon, and there may be thousands: what
+// happens meanwhile must not wait for all of them.
+const movingTime = time.Second
+
 // move runs the steps that change by what a key is told (plan.Step.Last), once no announcer has anything else to do.
 func (r *round[I, S]) move(ctx context.Context, moves []task, busy bool, bad set) {
 	if len(moves) == 0 {
 		return
 	}
 	still := !busy && r.gate == nil && r.allReadAndPlanned() && time.Since(r.announcedAt) >= tellingTime
+	began := time.Now()
 	for _, t := range moves {
+		if still && time.Since(began) >= movingTime {
+			still = false
+			r.unsettled = time.Time{} // it goes on at once
+		}
 		if still && r.mayAnnounce(t, bad) {
 			_ = r.do(ctx, t) // kept by do
 			continue

@@ -16,8 +16,9 @@ import (
 // route to that device in the VRF's table as the prefix it leads to, with the route's gateway, if any, as next hop. A
 // host's prefix may be told by either (bearers.go).
 type Announcements struct {
-	k   Kernel
-	vrf model.VRF
+	k      Kernel
+	vrf    model.VRF
+	daemon Daemon // nil: nobody is asked
 }
 
 // NewAnnouncements returns an applier for the addresses on the VRF's device and the routes to it in the VRF's table.
@@ -144,6 +145,7 @@ func (a *Announcements) Plan(ctx context.Context, want model.Node) ([]plan.Step,
 	}
 	var s steps
 	withdraw := a.withdrawal(have, addresses, routes)
+	a.planUnknown(ctx, &s, have, routes)
 	a.rearrange(&s, have, addresses, routes, withdraw)
 	a.planAddresses(&s, have, addresses, withdraw)
 	a.planRoutes(&s, have, routes)

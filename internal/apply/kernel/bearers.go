@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"strings"
 
@@ -13,12 +12,8 @@ import (
 
 // A host's prefix is told by an address on the device, or by a route to it (model.Announcement.AsRoute). Where the
 // configuration has changed from one to the other, each key changes its bearer by itself, in one step, the last to be made
-// (plan.Step.Last): the daemon must have been told to redistribute what bears the key now.
-//
-// To an address the way is add, then delete: of two, the daemon takes the address, and the key is announced all the time.
-// To a route it is delete, then add: zebra (seen in 10.3, not in 8.4) lets a kernel's route pass unseen while it has an
-// address with that prefix, and nobody tells it again. The key is withdrawn for the time between two messages. If the
-// route is refused, the address comes back; killed there, the route is missing, and the next round creates it as any other.
+// (plan.Step.Last): the daemon must have been told to redistribute what bears the key now. The new bearer is there before
+// the old one goes: of two, the daemon takes the address. What the daemon has taken note of is asked (daemon.go).
 
 // anchor is an address that no daemon announces, for it is link-local. With its last IPv4 address a device loses its
 // IPv4 routes, in silence; and a zebra that knows that takes them for gone, whoever puts them back. So the device gets
@@ -80,23 +75,14 @@ func (a *Announcements) toRoutes(s *steps, have told, routes map[routeKey]model.
 		if !there || !w.AsRoute {
 			continue
 		}
-		swap := func(ctx context.Context) error {
-			if err := withdraw(addr); err != nil {
-				return err
-			}
-			if err := a.write(w, a.k.RouteAdd)(ctx); err != nil {
-				return errors.Join(err, a.k.AddrReplace(addr))
-			}
-			return nil
-		}
+		leave := func(context.Context) error { return withdraw(addr) }
 		delete(have.addresses, w.Key())
-		if unseen, both := have.routes[id]; both {
-			a.surplus(s, w, a.addressText(addr.Prefix), inOrder(
-				func(context.Context) error { return a.k.RouteDel(unseen) }, swap))
+		if _, both := have.routes[id]; both {
+			a.surplus(s, w, a.addressText(addr.Prefix), a.toRoute(w, have.device, leave))
 			continue
 		}
 		delete(routes, id)
-		a.move(s, w, a.routeText(w.Prefix, netip.Addr{}), swap)
+		a.move(s, w, a.routeText(w.Prefix, netip.Addr{}), a.toRoute(w, have.device, a.write(w, a.k.RouteAdd), leave))
 	}
 }
 
@@ -110,26 +96,13 @@ func (a *Announcements) toAddresses(s *steps, have told, addresses map[string]mo
 		if !wanted {
 			continue
 		}
-		leave := func(context.Context) error { return a.k.RouteDel(r) }
 		delete(have.routes, id)
 		if _, both := have.addresses[key]; both {
-			a.surplus(s, w, a.routeText(r.Dst, r.Gateway), leave)
+			a.surplus(s, w, a.routeText(r.Dst, r.Gateway), a.toAddress(r))
 			continue
 		}
 		delete(addresses, key)
-		a.move(s, w, a.addressText(w.Prefix), inOrder(addAddress(a.k, device, w.Prefix, a.vrf.Device), leave))
-	}
-}
-
-// inOrder does one deed after the other, as long as they succeed.
-func inOrder(deeds ...func(context.Context) error) func(context.Context) error {
-	return func(ctx context.Context) error {
-		for _, do := range deeds {
-			if err := do(ctx); err != nil {
-				return err
-			}
-		}
-		return nil
+		a.move(s, w, a.addressText(w.Prefix), a.toAddress(r, addAddress(a.k, device, w.Prefix, a.vrf.Device)))
 	}
 }
 

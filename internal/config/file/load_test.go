@@ -251,13 +251,12 @@ func TestStretchedDriverIsBuilt(t *testing.T) {
 }
 
 func TestNotBuilt(t *testing.T) {
-	got, err := load(false, "[DEFAULT]\ndriver = ovn_evpn_driver\nexposing_method = vrf\n[bgp]\nspeaker = embedded\nrouter_id = 192.0.2.1\nannounce_with = route\n")
+	got, err := load(false, "[DEFAULT]\ndriver = ovn_evpn_driver\nexposing_method = vrf\n[bgp]\nspeaker = embedded\nrouter_id = 192.0.2.1\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := `1.conf:2: [DEFAULT] driver = "ovn_evpn_driver": is known, but not built yet; built: nb_ovn_bgp_driver, ovn_bgp_driver, ovn_stretched_l2_bgp_driver
-1.conf:3: [DEFAULT] exposing_method = "vrf": is known, but not built yet; built: underlay
-1.conf:7: [bgp] announce_with = "route": is known, but not built yet; built: address`
+1.conf:3: [DEFAULT] exposing_method = "vrf": is known, but not built yet; built: underlay`
 	if d := cmp.Diff(strings.Split(want, "\n"), strings.Split(got.Startable().Error(), "\n"),
 		cmpopts.SortSlices(strings.Compare)); d != "" {
 		t.Errorf("refused (-want +got):\n%s", d)

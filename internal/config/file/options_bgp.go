@@ -21,10 +21,9 @@ func bgpOptions() []option {
 			Help: "Who speaks BGP, decided at the start. auto: FRR where its sockets are, else the speaker built in when " +
 				"neighbours are configured. embedded: the one built in; FRR's bgpd must not run."},
 		{Group: "bgp", Name: "announce_with", Default: string(config.AnnounceAddress), Values: ways,
-			kind:  choice(func(s *config.Settings) *config.AnnounceWith { return &at(s).AnnounceWith }, ways...),
-			Built: ways[:1], // zebra 10.3 does not notice a route that takes an address's place: docs/architecture.md
+			kind: choice(func(s *config.Settings) *config.AnnounceWith { return &at(s).AnnounceWith }, ways...),
 			Help: "What makes FRR announce: an address on bgp_nic, or a route to it in the VRF's table, which costs the " +
-				"kernel less where there are thousands."},
+				"kernel less where there are thousands. A change withdraws nothing."},
 		{Group: "bgp", Name: "frr_mode", Default: string(config.ModeAssist), Values: modes,
 			kind: choice(func(s *config.Settings) *config.FRRMode { return &at(s).Mode }, modes...),
 			Help: "Whose FRR's configuration is. assist: the operator's; the announcements are added to it, and the " +
