@@ -32,6 +32,28 @@ func TestLastStepsWaitForAllAnnouncers(t *testing.T) {
 	})
 }
 
+// Keys may move slowly, and there may be many: what happens meanwhile does not wait for all of them.
+func TestLastStepsLetOthersHaveTheirTurn(t *testing.T) {
+	w := standing("a", "b", "c", "d", "e")
+	w.announcer.have = set{}
+	w.announcer.lastly = setOf(w.want)
+	w.announcer.during = func(step string) {
+		time.Sleep(400 * time.Millisecond)
+		if step == "create address a" {
+			w.want = append(w.want, "new")
+			w.pokes <- struct{}{}
+		}
+	}
+	play(t, w, nil, func(t *testing.T, l *Loop[*world, keys]) {
+		w.pass(time.Minute)
+		wantLog(t, w, "create address a", "create address b", "create address c", "create carrier new", "create address new",
+			"create address d", "create address e")
+		if got := l.Status(); got.Verdict != status.OK {
+			t.Errorf("status: %+v", got)
+		}
+	})
+}
+
 func TestLastStepsWaitWhileAnAnnouncerFails(t *testing.T) {
 	for name, trouble := range map[string]func(*part){
 		"unread":     func(p *part) { p.readErr = errors.New("down") },

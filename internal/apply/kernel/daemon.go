@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -31,10 +30,8 @@ const (
 	patience = 5 * time.Second
 	// patienceAgain is the same where it has had its time, and something is in the way.
 	patienceAgain = 200 * time.Millisecond
-	// lastPause is the longest between two questions.
-	lastPause = 16 * time.Millisecond
-	// quiet is how long the daemon is not asked while it is told again and again: it would answer instead of listening.
-	quiet = 10 * time.Millisecond
+	// pause is between two questions.
+	pause = 2 * time.Millisecond
 	// rest is after an address that went for a route. FRR takes the two for two pieces of news, the worse one first, and
 	// looks at what came of it 50 ms after the first: the next must not fall into the end of that time.
 	rest = 60 * time.Millisecond
@@ -64,21 +61,18 @@ func (a *Announcements) bear(ctx context.Context, c change) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	began := time.Now()
-	for pause := time.Millisecond; ; pause = min(2*pause, lastPause) {
-		if !wait(limited, pause) {
-			return cmp.Or(ctx.Err(), fmt.Errorf("the BGP daemon has not taken note of %s", c.prefix))
+	for {
+		known, err := a.known(limited, c)
+		switch {
+		case known:
+			return nil
+		case err == nil && c.again != nil:
+			err = c.again()
 		}
-		if c.again == nil || time.Since(began) >= quiet {
-			known, err := a.known(limited, c)
-			if known || err != nil && limited.Err() == nil {
-				return err
-			}
+		if late := !wait(limited, pause); late && ctx.Err() == nil {
+			return fmt.Errorf("the BGP daemon has not taken note of %s", c.prefix)
 		}
-		if c.again == nil {
-			continue
-		}
-		if err := c.again(); err != nil {
+		if err != nil {
 			return err
 		}
 	}

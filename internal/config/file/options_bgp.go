@@ -23,7 +23,7 @@ func bgpOptions() []option {
 		{Group: "bgp", Name: "announce_with", Default: string(config.AnnounceAddress), Values: ways,
 			kind: choice(func(s *config.Settings) *config.AnnounceWith { return &at(s).AnnounceWith }, ways...),
 			Help: "What makes FRR announce: an address on bgp_nic, or a route to it in the VRF's table, which costs the " +
-				"kernel less where there are thousands. A change withdraws nothing."},
+				"kernel less where there are thousands. A change moves one host after the other."},
 		{Group: "bgp", Name: "frr_mode", Default: string(config.ModeAssist), Values: modes,
 			kind: choice(func(s *config.Settings) *config.FRRMode { return &at(s).Mode }, modes...),
 			Help: "Whose FRR's configuration is. assist: the operator's; the announcements are added to it, and the " +
