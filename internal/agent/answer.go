@@ -19,7 +19,9 @@ import (
 func (a *Agent) Status(ctx context.Context) (status.Report, error) {
 	report := a.report()
 	report.Remarks = append(slices.Clip(report.Remarks), a.node.leftInFRR(ctx)...)
-	report.Peers = a.node.sessions(ctx)
+	if report.Peers = a.node.sessions(ctx); len(report.Peers) > 0 {
+		report.Judge()
+	}
 	return report, nil
 }
 

@@ -136,10 +136,14 @@ func (f *Fabric) AcceptPrefixes(ctx context.Context, all bool) error {
 		netip.PrefixFrom(netip.IPv6Unspecified(), 0))
 }
 
-// AcceptPrefix makes the nodes announce one prefix, and the leaf take it, or no more: both let only host routes pass.
+// AcceptPrefix makes the nodes announce one prefix, and the leaf take it, or no more: the leaf and the nodes' FRR let only
+// host routes pass. An agent that speaks BGP itself announces whatever it wants to.
 func (f *Fabric) AcceptPrefix(ctx context.Context, prefix netip.Prefix, yes bool) error {
-	return errors.Join(permit(ctx, f.nodes[leafName], "from-nodes", yes, prefix),
-		each(f.Chassis(), func(n Node) error { return permit(ctx, n, "only-host-prefixes", yes, prefix) }))
+	leaf := permit(ctx, f.nodes[leafName], "from-nodes", yes, prefix)
+	if f.Topology.Embedded {
+		return leaf
+	}
+	return errors.Join(leaf, each(f.Chassis(), func(n Node) error { return permit(ctx, n, "only-host-prefixes", yes, prefix) }))
 }
 
 // permit adds prefixes, and what is in them, to a prefix list of a speaker, or takes them off it.

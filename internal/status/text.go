@@ -30,6 +30,8 @@ func (r *Report) Judge() {
 		r.Verdict, r.Text = Degraded, fmt.Sprintf("%s, %s in trouble", count, objects(len(r.Troubles)+r.MoreTroubles))
 	case len(r.Rounds) > 0 && r.Rounds[0].Result != "ok":
 		r.Verdict, r.Text = Degraded, count+", the last round ended "+r.Rounds[0].Result
+	case r.down() > 0:
+		r.Verdict, r.Text = Degraded, fmt.Sprintf("%s, %d of %d BGP neighbours down", count, r.down(), len(r.Peers))
 	default:
 		r.Verdict, r.Text = OK, count
 	}
@@ -44,6 +46,16 @@ func (r *Report) told() int {
 		return len(r.Announced)
 	}
 	return len(r.Announced) - len(r.Held.Keys)
+}
+
+// down counts the neighbours without a session: what is announced does not reach them.
+func (r *Report) down() (n int) {
+	for _, p := range r.Peers {
+		if !p.Up() {
+			n++
+		}
+	}
+	return n
 }
 
 func objects(n int) string {
