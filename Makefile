@@ -15,7 +15,7 @@ LABFLAGS := $(if $(MIRROR),--mirror $(MIRROR)) $(if $(SPEAKER),--speaker $(SPEAK
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := all
-.PHONY: all help build vet lint unit test measure failover side-by-side race generate lab lab-down labtest deps man clean
+.PHONY: all help build vet lint unit test measure failover side-by-side embedded race generate lab lab-down labtest deps man clean
 
 all: build vet lint unit ## build, vet, lint, unit tests
 
@@ -52,6 +52,12 @@ side-by-side: build labtest ## the Python agent and ours take a node over from o
 	$(BIN)/ovnbgp lab run --name sides host -- env -C /lab/files/e2e OVNBGP_GUEST=1 \
 		./run -test.v -test.timeout=60m -test.run TestScripts -slow -patience 2m; \
 		code=$$?; $(BIN)/ovnbgp lab down --name sides; exit $$code
+
+embedded: build labtest ## the end-to-end scripts in a lab whose nodes have no FRR: agents speak BGP (a quarter of an hour)
+	$(BIN)/ovnbgp lab up --name embedded --speaker embedded --fresh --files $(LABTEST)
+	$(BIN)/ovnbgp lab run --name embedded host -- env -C /lab/files/e2e OVNBGP_GUEST=1 \
+		./run -test.v -test.timeout=40m -test.run TestScripts; \
+		code=$$?; $(BIN)/ovnbgp lab down --name embedded; exit $$code
 
 race: ## unit tests under the race detector
 	CGO_ENABLED=1 $(GO) test -race ./...

@@ -36,7 +36,7 @@ func (r *round[I, S]) announce(ctx context.Context) []task {
 				busy = true
 			case !r.isSafety(t):
 				deletes = append(deletes, t)
-			case r.gate != nil || r.do(ctx, t) != nil:
+			case r.gate != nil || r.do(ctx, r.uncarried(t)) != nil:
 				bad.add(t.Serves)
 			}
 		}

@@ -37,6 +37,17 @@ func (r *round[I, S]) because(t task) task {
 	return t
 }
 
+// uncarried gives the reason of a withdrawal of what is wanted: an applier takes what is withheld for wanted no more.
+func (r *round[I, S]) uncarried(t task) task {
+	for _, k := range t.Serves {
+		if reason := r.gone[k]; reason != "" {
+			t.Why = "wanted, but nothing carries it: " + reason
+			return t
+		}
+	}
+	return t
+}
+
 // lastWord is what is known of a key that is wanted no more, "" when nothing is. As for the guard, a row in another
 // place counts most, and a row more than none.
 func (r *round[I, S]) lastWord(key string) string {

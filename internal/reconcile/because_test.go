@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"ovnbgp/internal/model"
 )
@@ -80,4 +81,21 @@ func quoted(s string) string {
 		return `"` + s + `"`
 	}
 	return s
+}
+
+// What is withdrawn because nothing carries it any more is still wanted: the log names what fails.
+func TestSafetySaysWhatFails(t *testing.T) {
+	w := standing("a", "b")
+	var log bytes.Buffer
+	play(t, w, func(o *Options[*world, keys]) { o.Log = logTo(&log) }, func(t *testing.T, _ *loopOf) {
+		delete(w.carriers.have, "a")
+		w.carriers.fail["create carrier a"] = errTest
+		w.carriers.pokes <- struct{}{}
+		w.pass(time.Minute)
+		wantKeys(t, "announced", w.announcer.have, "b")
+		const want = `object="address a" verb=delete why="wanted, but nothing carries it: create carrier a: refused"`
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log has no %s:\n%s", want, log.String())
+		}
+	})
 }
