@@ -44,7 +44,7 @@ type Loop[I any, S State[S]] struct {
 	lookAt       time.Time // when the guard must look again
 	foughtAt     time.Time // when to look again at what is fought over
 	weighed      time.Time // when the ends of carrier_grace were last acted upon
-	announcedAt  time.Time // when a step last told the world something new
+	announcedAt  time.Time // when a step last told the world something new; at first the start: one before it may have
 	measured     measured
 
 	// jitter makes a retry a little earlier: nodes that lost the same server must not all come back at the same
@@ -80,6 +80,7 @@ func New[I any, S State[S]](o Options[I, S]) *Loop[I, S] {
 		leaving:      map[string]time.Time{},
 		unresponsive: map[string]unresponsive{},
 		fights:       fights{},
+		announcedAt:  time.Now(),
 		jitter:       func(d time.Duration) time.Duration { return d - rand.N(d/4+1) },
 	}
 	l.report.Store(&status.Report{Version: o.Version, Time: time.Now().UTC(), Verdict: status.Starting,
