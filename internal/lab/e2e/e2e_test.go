@@ -30,6 +30,9 @@ var slow = flag.Bool("slow", false, "play the scripts that take minutes (make si
 // patience is how long a condition is waited for. Goals are printed beside what a wait took; this is the end of hope.
 var patience = flag.Duration("patience", 20*time.Second, "wait for a condition at most this long")
 
+// attempts is how often a script may be played until it passes. Each failure is in the report.
+const attempts = 3
+
 // TestScripts plays the scripts, one after the other: they share the fabric.
 func TestScripts(t *testing.T) {
 	if os.Getenv("OVNBGP_GUEST") != "1" {
@@ -66,15 +69,17 @@ func TestScripts(t *testing.T) {
 					return stage.begin()
 				},
 			}
-			if play(t, params) {
-				return
+			for range attempts - 1 {
+				if play(t, params) {
+					return
+				}
+				t.Logf("FLAKE? %s failed and is played once more: all of OVN, FRR and Open vSwitch of seven nodes share "+
+					"one processor here", name)
+				last.showLogs(t)
 			}
-			t.Logf("FLAKE? %s failed and is played once more: all of OVN, FRR and Open vSwitch of seven nodes share one "+
-				"processor here", name)
-			last.showLogs(t)
 			if !play(t, params) {
 				last.showLogs(t)
-				t.Error("failed twice")
+				t.Errorf("failed %d times", attempts)
 			}
 		})
 	}
