@@ -126,7 +126,7 @@ func (n Node) StopOldAgent(ctx context.Context) error {
 			return fmt.Errorf("node %s: end the Python agent: %w", n.Name, err)
 		}
 	}
-	return poll(ctx, 60*time.Second, 100*time.Millisecond, func() error {
+	return poll(ctx, 5*time.Minute, 100*time.Millisecond, func() error {
 		if left := n.oldAgent(); len(left) > 0 {
 			return fmt.Errorf("node %s: %d processes of the Python agent have not ended", n.Name, len(left))
 		}
