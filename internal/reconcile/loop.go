@@ -44,7 +44,7 @@ type Loop[I any, S State[S]] struct {
 	lookAt       time.Time // when the guard must look again
 	foughtAt     time.Time // when to look again at what is fought over
 	weighed      time.Time // when the ends of carrier_grace were last acted upon
-	announcedAt  time.Time // when a step last told the world something new; at first the start: one before it may have
+	announcedAt  time.Time // when the world was last told something new; at first when the loop was made
 	measured     measured
 
 	// jitter makes a retry a little earlier: nodes that lost the same server must not all come back at the same

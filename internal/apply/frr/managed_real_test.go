@@ -114,8 +114,8 @@ func TestManagedReadsBack(t *testing.T) {
 	})
 }
 
-// checkShown: what is written in the file is what FRR shows, statement by statement.
-func checkShown(t *testing.T, r real, want model.Node) {
+// rendered is what FRR is to run with.
+func (r real) rendered(t *testing.T, want model.Node) text.Config {
 	t.Helper()
 	version, err := r.version(t.Context())
 	if err != nil {
@@ -125,6 +125,13 @@ func checkShown(t *testing.T, r real, want model.Node) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return config
+}
+
+// checkShown: what is written in the file is what FRR shows, statement by statement.
+func checkShown(t *testing.T, r real, want model.Node) {
+	t.Helper()
+	config := r.rendered(t, want)
 	file, err := os.ReadFile(filepath.Join(r.options.ConfDir, "frr.conf"))
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ovnbgp/internal/apply/frr/text"
 	"ovnbgp/internal/model"
 )
 
@@ -86,14 +85,7 @@ func TestManagedRenewing(t *testing.T) {
 		want.Announcements = []model.Announcement{announced("203.0.113.9/32", model.Attributes{}), announced("2001:db8::9/128", model.Attributes{})}
 		want.BGP.Raw = []string{"router bgp 64999 vrf bgp-vrf", " bgp log-neighbor-changes", "exit"}
 		r.mended(t, "at first", want)
-		version, err := r.version(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		config, err := text.Render(want, version)
-		if err != nil {
-			t.Fatal(err)
-		}
+		config := r.rendered(t, want)
 		for name, lines := range map[string][]string{
 			"instance": renewing(want.Leak, config),
 			"ipv4":     reimporting(want.Leak, effect{broken: families()[:1], working: true}),
