@@ -20,6 +20,10 @@ const (
 	oldAgentPid = "/run/ovn-bgp-agent-old.pid" // its session, by its leader's number outside the node
 )
 
+// oldAgentLook is how often it is looked whether the Python agent is done. A look goes through all processes, on the
+// processor that this agent waits for.
+const oldAgentLook = 2 * time.Second
+
 // StartOldAgent starts the Python ovn-bgp-agent in the node, with the configuration file that ours reads. It does not wait
 // until it has done anything: see OldAgentIdle.
 func (n Node) StartOldAgent() error {
@@ -75,7 +79,7 @@ func (n Node) oldAgent() []process {
 // some seconds it has used no processor. Nothing in its log says so.
 func (n Node) OldAgentIdle(ctx context.Context, limit time.Duration) error {
 	last, since := -1, time.Now()
-	return poll(ctx, limit, 250*time.Millisecond, func() error {
+	return poll(ctx, limit, oldAgentLook, func() error {
 		processes := n.oldAgent()
 		if len(processes) == 0 {
 			said, _ := os.ReadFile(n.Path(oldAgentLog)) // said or not, it has ended
@@ -126,7 +130,7 @@ func (n Node) StopOldAgent(ctx context.Context) error {
 			return fmt.Errorf("node %s: end the Python agent: %w", n.Name, err)
 		}
 	}
-	return poll(ctx, 5*time.Minute, 100*time.Millisecond, func() error {
+	return poll(ctx, 5*time.Minute, oldAgentLook, func() error {
 		if left := n.oldAgent(); len(left) > 0 {
 			return fmt.Errorf("node %s: %d processes of the Python agent have not ended", n.Name, len(left))
 		}
