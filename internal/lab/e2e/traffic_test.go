@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -84,6 +85,9 @@ func (s *stage) endTraffic(logf func(string, ...any)) ([]netip.Addr, error) {
 	s.traffic = nil
 	var broken []netip.Addr
 	var errs []error
+	for _, p := range t.pings {
+		errs = append(errs, p.mark())
+	}
 	for to, p := range t.pings {
 		sent, lost, err := p.end()
 		errs = append(errs, err)
@@ -105,42 +109,75 @@ func (s *stage) endTraffic(logf func(string, ...any)) ([]netip.Addr, error) {
 
 // pings is a ping that runs on the outside host.
 type pings struct {
-	cmd *exec.Cmd
-	out strings.Builder
+	cmd       *exec.Cmd
+	out, told output
+}
+
+// output is what a program that runs has printed.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 func beginPings(outside lab.Node, to netip.Addr) (*pings, error) {
 	p := &pings{cmd: exec.Command("/usr/bin/ping", "-n", "-i", "0.2", to.String())}
-	p.cmd.Stdout = &p.out
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.told
 	return p, outside.Start(p.cmd)
 }
 
-// end ends the ping and returns how many it sent, and which were not answered. The last one may still be under way.
-func (p *pings) end() (int, []int, error) {
-	if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
-		return 0, nil, fmt.Errorf("end ping: %w", err)
+// pingLatency is how late an answer may come: where the lab's one processor has much to do, they were seen to take 6 s.
+const pingLatency = 10 * time.Second
+
+// mark has ping tell how many it has sent, on standard error. It goes on.
+func (p *pings) mark() error {
+	if err := p.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+		return fmt.Errorf("ask ping: %w", err)
 	}
-	err := p.cmd.Wait()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) { // 1: nothing was answered
-		return 0, nil, fmt.Errorf("end ping: %w", err)
-	}
-	return lostPings(p.out.String())
+	return nil
 }
 
-// lostPings reads what ping printed.
-func lostPings(text string) (int, []int, error) {
-	total := regexp.MustCompile(`(\d+) packets transmitted`).FindStringSubmatch(text)
+// end ends a ping that was marked, and returns how many it had sent by then, and which of these were not answered.
+func (p *pings) end() (sent int, lost []int, err error) {
+	for start := time.Now(); time.Since(start) < pingLatency; time.Sleep(200 * time.Millisecond) {
+		if sent, lost, err = lostPings(p.out.String(), p.told.String()); err == nil && len(lost) == 0 {
+			break
+		}
+	}
+	if failed := p.cmd.Process.Signal(syscall.SIGINT); failed != nil {
+		return 0, nil, fmt.Errorf("end ping: %w", failed)
+	}
+	var exit *exec.ExitError
+	if failed := p.cmd.Wait(); failed != nil && !errors.As(failed, &exit) { // 1: nothing was answered
+		return 0, nil, fmt.Errorf("end ping: %w", failed)
+	}
+	return sent, lost, err
+}
+
+// lostPings reads what ping printed, and what it told when it was asked.
+func lostPings(out, told string) (int, []int, error) {
+	total := regexp.MustCompile(`\d+/(\d+) packets`).FindStringSubmatch(told)
 	if total == nil {
-		return 0, nil, fmt.Errorf("ping said nothing of packets: %q", text)
+		return 0, nil, fmt.Errorf("ping said nothing of packets: %q", told)
 	}
 	sent, err := strconv.Atoi(total[1])
 	answered := map[string]bool{}
-	for _, m := range regexp.MustCompile(`bytes from .* icmp_seq=(\d+) `).FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`bytes from .* icmp_seq=(\d+) `).FindAllStringSubmatch(out, -1) {
 		answered[m[1]] = true
 	}
 	var lost []int
-	for i := 1; i < sent; i++ {
+	for i := 1; i <= sent; i++ {
 		if !answered[strconv.Itoa(i)] {
 			lost = append(lost, i)
 		}
@@ -208,18 +245,18 @@ func (c *talk) end() (time.Duration, error) {
 
 func TestLostPings(t *testing.T) {
 	answer := func(n string) string { return "64 bytes from 203.0.113.1: icmp_seq=" + n + " ttl=62 time=1 ms\n" }
-	total := "5 packets transmitted, 3 received, 40% packet loss\n"
+	const told = "\r3/4 packets, 25% loss, min/avg/ewma/max = 0.1/0.1/0.1/0.1 ms"
 	for text, want := range map[string][]int{
-		answer("1") + answer("2") + answer("3") + answer("4") + total:                    nil, // the last is under way
-		answer("1") + answer("4") + answer("3") + total:                                  {2}, // late is not lost
-		answer("1") + "From 192.0.2.1 icmp_seq=2 Destination Host Unreachable\n" + total: {2, 3, 4},
-		"PING 203.0.113.1\n" + total:                                                     {1, 2, 3, 4},
+		answer("1") + answer("2") + answer("3") + answer("4"):                    nil,
+		answer("1") + answer("4") + answer("3") + answer("5"):                    {2}, // late is not lost, and the fifth does not count
+		answer("1") + "From 192.0.2.1 icmp_seq=2 Destination Host Unreachable\n": {2, 3, 4},
+		"PING 203.0.113.1\n": {1, 2, 3, 4},
 	} {
-		if sent, lost, err := lostPings(text); err != nil || sent != 5 || !slices.Equal(lost, want) {
+		if sent, lost, err := lostPings(text, told); err != nil || sent != 4 || !slices.Equal(lost, want) {
 			t.Errorf("%d sent, lost %v, %v, want %v:\n%s", sent, lost, err, want, text)
 		}
 	}
-	if _, _, err := lostPings(""); err == nil {
+	if _, _, err := lostPings("", ""); err == nil {
 		t.Error("a ping that said nothing lost nothing")
 	}
 }
