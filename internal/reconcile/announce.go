@@ -92,8 +92,7 @@ func (r *round[I, S]) planAnnouncer(ctx context.Context, i int, a Announcer[S]) 
 	return steps, err
 }
 
-// keeping brings into what an announcer is to tell the keys that another one tells, and whose withdrawal is held. What is
-// held is judged by a copy of the guard: the verdict comes when all announcers have had their turn.
+// keeping brings into what an announcer is to tell the keys that another one tells, and whose withdrawal is held.
 func (r *round[I, S]) keeping(ctx context.Context, i int, want S) (S, error) {
 	if r.opts.Kept == nil || r.gate != nil || len(r.told[i].keys) == len(r.announced) {
 		return want, nil
@@ -103,8 +102,8 @@ func (r *round[I, S]) keeping(ctx context.Context, i int, want S) (S, error) {
 	if len(missing) == 0 {
 		return want, nil
 	}
-	held := r.guard.clone().judge(q, r.evidence(ctx)).held
-	missing = slices.DeleteFunc(missing, func(k string) bool { return !held[k] })
+	r.judge(ctx, q)
+	missing = slices.DeleteFunc(missing, func(k string) bool { return !r.verdict.held[k] })
 	if len(missing) == 0 {
 		return want, nil
 	}
@@ -166,27 +165,38 @@ func (r *round[I, S]) withdrawFree(ctx context.Context, deletes []task) {
 // withdraw runs the withdrawals that the guard lets go. Those that a decision explains do not wait for the database
 // to be asked about the others.
 func (r *round[I, S]) withdraw(ctx context.Context, deletes []task) {
-	c := r.inquiry()
-	r.forgetLeft(c)
-	undecided := r.guard.undecided(c)
+	q := r.inquiry()
+	r.forgetLeft(q)
+	undecided := r.guard.undecided(q)
 	var unsure []task
 	for _, t := range deletes {
 		switch {
 		case touches(t, undecided):
 			unsure = append(unsure, t)
-		case !r.handsOver(t, c):
+		case !r.handsOver(t, q):
 			_ = r.do(ctx, t) // kept by do
 		}
 	}
 	if ctx.Err() != nil {
 		return
 	}
-	r.verdict, r.judged = r.guard.judge(c, r.evidence(ctx)), true
-	r.books.held(r.guard.report())
+	r.judge(ctx, q)
 	for _, t := range unsure {
 		if !touches(t, r.verdict.held) {
 			_ = r.do(ctx, t) // kept by do
 		}
+	}
+}
+
+// judge has the guard give its verdict, once a round: when every announcer has had its turn, for the whole database may be
+// asked, and what is to be told must not wait for that; or before, when an announcer must know what is held to be told it.
+func (r *round[I, S]) judge(ctx context.Context, q inquiry) {
+	if r.judged {
+		return
+	}
+	r.verdict, r.judged = r.guard.judge(q, r.evidence(ctx)), true
+	if !r.dry {
+		r.books.held(r.guard.report())
 	}
 }
 

@@ -11,7 +11,7 @@
 //	withhold  which wanted keys must not be announced (rules 1 and 4)
 //	announce  by announcer: first what is withheld is taken back, then it creates and updates (rules 1 and 2)
 //	withdraw  what is wanted no more, as far as the guard lets it go; the guard first asks the whole database about
-//	          the keys that it would hold
+//	          the keys that it would hold (before announce, where an announcer must tell what is held)
 //	clear     all other deletes of carriers (rule 3)
 //	accept    the identity of the database, if the guard says so
 //

@@ -59,3 +59,18 @@ func TestExplainedIsNotToldAgain(t *testing.T) {
 		wantLog(t, w, "create path b", "delete address a", "delete carrier a")
 	})
 }
+
+// The guard judges once a round, so the whole database is asked once, though the speaker's plan needs the verdict first.
+func TestWhatIsHeldIsAskedAboutOnce(t *testing.T) {
+	w := standing("a", "b")
+	w.second = w.part("gobgp", "path", func(k keys) []string { return k.announced })
+	w.known, w.database, w.want = "A", "B", nil
+	play(t, w, keepKeys, func(t *testing.T, l *loopOf) {
+		if rounds := l.Status().Rounds; len(rounds) != 1 || w.asked != 1 {
+			t.Errorf("asked %d times in %d rounds, want once in one", w.asked, len(rounds))
+		}
+		if _, err := l.Plan(t.Context()); err != nil || w.asked != 1 {
+			t.Errorf("a preview asked again, or failed: asked %d times, %v", w.asked, err)
+		}
+	})
+}

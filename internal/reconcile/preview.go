@@ -13,12 +13,11 @@ import (
 // preview is a round that runs nothing: each step is taken to work, so nothing is withheld but by an unread carrier.
 // It judges with a copy of the guard and keeps no books.
 func (l *Loop[I, S]) preview(ctx context.Context) (plan.Preview, error) {
-	r := &round[I, S]{Loop: l, start: time.Now(), dry: true, unread: map[string]error{},
+	r := &round[I, S]{Loop: l, start: time.Now(), dry: true, guard: l.guard.clone(), unread: map[string]error{},
 		gone: map[string]string{}}
 	if err := r.read(ctx); err != nil {
 		return plan.Preview{}, err
 	}
-	guard := l.guard.clone()
 	todo := r.planCarriers(ctx)
 	var deletes, moves []task
 	for i, a := range r.opts.Announcers {
@@ -42,7 +41,7 @@ func (l *Loop[I, S]) preview(ctx context.Context) (plan.Preview, error) {
 			todo = append(todo, t)
 		}
 	}
-	r.verdict = guard.judge(r.inquiry(), r.evidence(ctx))
+	r.judge(ctx, r.inquiry())
 	for _, t := range deletes {
 		if !touches(t, r.verdict.held) {
 			todo = append(todo, t)
@@ -50,7 +49,7 @@ func (l *Loop[I, S]) preview(ctx context.Context) (plan.Preview, error) {
 	}
 	todo = append(todo, r.foreseeClears()...)
 	todo = append(todo, r.databaseStep(r.verdict)...)
-	return plan.Preview{Steps: r.planned(todo), Problems: r.problems(guard.report())}, ctx.Err()
+	return plan.Preview{Steps: r.planned(todo), Problems: r.problems(r.guard.report())}, ctx.Err()
 }
 
 // foreseeClears lists the carriers that could be deleted after the withdrawals have worked.

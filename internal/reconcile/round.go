@@ -58,6 +58,7 @@ type round[I any, S State[S]] struct {
 	// vanishing is what is known of the keys that are announced and wanted no more.
 	vanishing map[string]model.Decision
 	clears    []task // deletes of carriers
+	guard     *guard // the loop's; in a preview a copy
 	verdict   verdict
 	judged    bool // the guard gave its verdict
 	errs      []error
@@ -92,7 +93,7 @@ type task struct {
 
 // round runs one round and keeps what came of it. The error joins all that failed.
 func (l *Loop[I, S]) round(ctx context.Context, a arrivals) error {
-	r := &round[I, S]{Loop: l, arrivals: a, start: time.Now(), unread: map[string]error{},
+	r := &round[I, S]{Loop: l, arrivals: a, start: time.Now(), guard: l.guard, unread: map[string]error{},
 		steps: map[plan.Verb]int{}}
 	l.books.open()
 	l.fights.open()
