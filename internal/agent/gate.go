@@ -29,16 +29,8 @@ func (n *node) learnedNow(state model.Node) model.Node {
 	return desired.LearnedNow(state, rib)
 }
 
-// firstState returns what the loop does before OVN has been read once. FRR has its neighbours, its routes and what it
-// announces in its own hands; the speaker built in has them from the state, and a node whose way to the databases leads
-// through BGP would never see one.
-func (n *node) firstState() func(context.Context) (model.Node, error) {
-	if !n.embedded() {
-		return nil
-	}
-	return n.first
-}
-
+// first is what the loop does before OVN has been read once, where the speaker is the one built in: it has its neighbours
+// from the state, and a node whose way to the databases leads through BGP would never see one.
 func (n *node) first(ctx context.Context) (model.Node, error) {
 	announced, err := n.addresses.Recorded(ctx)
 	if err != nil {
@@ -54,19 +46,13 @@ func (n *node) first(ctx context.Context) (model.Node, error) {
 	return desired.First(in.Input, in.Config, announced), nil
 }
 
-// kept returns how the speaker built in, which begins with nothing, learns of announcements whose withdrawal is held. FRR
-// has them in its own hands.
-func (n *node) kept() func(context.Context, roundInput, model.Node, []string) (model.Node, error) {
-	if !n.embedded() {
-		return nil
+// kept is how the speaker built in, which begins with nothing, learns of announcements whose withdrawal is held.
+func (n *node) kept(ctx context.Context, in roundInput, want model.Node, keys []string) (model.Node, error) {
+	announced, err := n.addresses.Recorded(ctx)
+	if err != nil {
+		return want, err
 	}
-	return func(ctx context.Context, in roundInput, want model.Node, keys []string) (model.Node, error) {
-		announced, err := n.addresses.Recorded(ctx)
-		if err != nil {
-			return want, err
-		}
-		return desired.Kept(want, in.Config, announced, keys), nil
-	}
+	return desired.Kept(want, in.Config, announced, keys), nil
 }
 
 // patienceForOVN is how long OVN has, after a start, to say what is to be announced, where something was announced before.

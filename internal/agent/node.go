@@ -167,12 +167,10 @@ func (n *node) close() error {
 // newLoop makes the loop. Its timers and guard are those of the settings; what it decides by comes with each input.
 func (n *node) newLoop(s config.Settings, version string, log *slog.Logger,
 	measures *metrics.Reconcile) *reconcile.Loop[roundInput, model.Node] {
-	return reconcile.New(reconcile.Options[roundInput, model.Node]{
+	o := reconcile.Options[roundInput, model.Node]{
 		Source:         n.source,
 		Compute:        func(in roundInput) (model.Node, []model.Decision) { return desired.Node(in.Input, in.Config) },
 		AtGate:         n.atGate,
-		First:          n.firstState(),
-		Kept:           n.kept(),
 		Free:           n.isHostAddress,
 		Carriers:       []reconcile.Applier[model.Node]{n.carriers, n.flows},
 		Announcers:     n.announcers(s.Node.BGP.Mode),
@@ -192,7 +190,11 @@ func (n *node) newLoop(s config.Settings, version string, log *slog.Logger,
 			Hold: s.Safety.GuardHold},
 		Log:     log,
 		Metrics: measures,
-	})
+	}
+	if n.embedded() { // FRR has its neighbours, its routes and what it announces in its own hands
+		o.First, o.Kept = n.first, n.kept
+	}
+	return reconcile.New(o)
 }
 
 // announcers are those that tell the world. The device's addresses come first in most cases: FRR announces what it finds
