@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"ovnbgp/internal/client/ovsdb"
@@ -116,18 +115,10 @@ func gatewayMoved(ctx context.Context, conn *ovsdb.Conn, port, host string) erro
 // startNeutron starts Neutron in the central node's PID namespace, so that it ends with the fabric.
 func (f *Fabric) startNeutron(context.Context) error {
 	central := f.nodes[centralName]
-	log, err := os.OpenFile(central.Path("/var/log/ovnbgp/neutron.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
 	cmd := exec.Command(central.Program, "lab", "neutron")
-	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.Dir = "/"
 	// Only the PID namespace: it reads the lab's state where we keep it.
-	if err := onThread(func() error { return enterNamespaces(central.Pid, []string{"pid"}, cmd.Start) }); err != nil {
-		return err
-	}
-	go func() { _ = cmd.Wait() }()
-	return nil
+	return central.startDetached(cmd, "/var/log/ovnbgp/neutron.log", func(cmd *exec.Cmd) error {
+		return onThread(func() error { return enterNamespaces(central.Pid, []string{"pid"}, cmd.Start) })
+	})
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 	"unsafe"
 
@@ -85,23 +84,19 @@ func (c *Cloud) startVM(ctx context.Context, port, node string) (*VM, error) {
 
 // startBanner starts the banner server in a new network namespace on the node, which dies with it.
 func startBanner(n Node, name string) (int, error) {
-	log, err := os.OpenFile(n.Path("/var/log/ovnbgp/vm-"+name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	cmd := exec.Command(n.Program, "lab", "banner", name)
+	cmd.Dir = "/"
+	err := n.startDetached(cmd, "/var/log/ovnbgp/vm-"+name+".log", func(cmd *exec.Cmd) error {
+		return n.inside(func() error {
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				return fmt.Errorf("new network namespace: %w", err)
+			}
+			return cmd.Start()
+		})
+	})
 	if err != nil {
 		return 0, err
 	}
-	defer log.Close()
-	cmd := exec.Command(n.Program, "lab", "banner", name)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := n.inside(func() error {
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			return fmt.Errorf("new network namespace: %w", err)
-		}
-		return cmd.Start()
-	}); err != nil {
-		return 0, err
-	}
-	go func() { _ = cmd.Wait() }()
 	// A name for `ip netns exec`, in the node.
 	return cmd.Process.Pid, n.nameNamespace(cmd.Process.Pid, name)
 }

@@ -80,23 +80,11 @@ func (n Node) StartAgent() error {
 	if n.AgentPid() != 0 {
 		return fmt.Errorf("node %s: an agent runs already", n.Name)
 	}
-	log, err := os.OpenFile(n.Path(agentLog), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
-	if err != nil {
-		return fmt.Errorf("node %s: %w", n.Name, err)
-	}
-	defer log.Close()
 	cmd := exec.Command(n.Program, "agent", "--config-file", AgentConfig)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := n.Start(cmd); err != nil {
+	if err := n.startDetached(cmd, agentLog, n.Start); err != nil {
 		return err
 	}
-	if err := n.WriteFile(agentPid, strconv.Itoa(cmd.Process.Pid), 0o644); err != nil {
-		return err
-	}
-	// Reap it here for as long as we live; afterwards the node's process 1 does.
-	go func() { _ = cmd.Wait() }()
-	return nil
+	return n.WriteFile(agentPid, strconv.Itoa(cmd.Process.Pid), 0o644)
 }
 
 // AgentPid is the number of the node's agent process as seen outside the node, 0 when none runs.

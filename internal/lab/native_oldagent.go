@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -31,18 +30,13 @@ func (n Node) StartOldAgent() error {
 	if err != nil {
 		return errors.New("the Python agent is not here: `ovnbgp lab up --with old-agent` boots a lab that has it")
 	}
-	log, err := os.OpenFile(n.Path(oldAgentLog), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644)
-	if err != nil {
-		return fmt.Errorf("node %s: %w", n.Name, err)
-	}
-	defer log.Close()
-	cmd := exec.Command(path, "--config-file", AgentConfig)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := n.Start(cmd); err != nil {
+	if err := n.WriteFile(oldAgentLog, "", 0o644); err != nil { // OldAgentIdle reads what this one says
 		return err
 	}
-	go func() { _ = cmd.Wait() }()
+	cmd := exec.Command(path, "--config-file", AgentConfig)
+	if err := n.startDetached(cmd, oldAgentLog, n.Start); err != nil {
+		return err
+	}
 	return n.WriteFile(oldAgentPid, strconv.Itoa(cmd.Process.Pid), 0o644)
 }
 

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -107,6 +108,24 @@ func (n Node) Start(cmd *exec.Cmd) error {
 	if err := n.inside(cmd.Start); err != nil {
 		return fmt.Errorf("node %s: %s: %w", n.Name, strings.Join(cmd.Args, " "), err)
 	}
+	return nil
+}
+
+// startDetached starts, by the function, a program that does not detach itself: in a session of its own, with its output
+// added to a log by its path in the node.
+func (n Node) startDetached(cmd *exec.Cmd, logPath string, start func(*exec.Cmd) error) error {
+	log, err := os.OpenFile(n.Path(logPath), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return fmt.Errorf("node %s: %w", n.Name, err)
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := start(cmd); err != nil {
+		return err
+	}
+	// Reap it here for as long as we live; afterwards the node's process 1 does.
+	go func() { _ = cmd.Wait() }()
 	return nil
 }
 
