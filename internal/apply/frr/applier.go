@@ -1,6 +1,7 @@
-// Package frr makes FRR tell its peers what is in our VRF: mode "assist", where the operator owns frr.conf and we
-// add one thing, the leak of the VRF into the default instance. It owns these lines, in the AS and VRF we lead, and
-// never takes any away but in Cleanup:
+// Package frr makes FRR tell its peers what is in our VRF. The mode says what of FRR's configuration is ours (Mode).
+//
+// In mode Assist the operator owns frr.conf and we add one thing, the leak of the VRF into the default instance. It owns
+// these lines, in the AS and VRF we lead, and never takes any away but in Cleanup:
 //
 //	router bgp 64999                          router bgp 64999 vrf bgp-vrf
 //	 address-family ipv4 unicast               bgp router-id 10.0.0.1
@@ -12,8 +13,11 @@
 // Where routes are announced, "redistribute kernel route-map ovnbgp-announce" and that route map (routemap.go); while the
 // node is drained, "bgp graceful-shutdown" in the default instance, which alone is taken away again (drain.go).
 //
-// Which addresses are announced is not said here: FRR follows the kernel's addresses in the VRF, which is why
-// Announced has nothing to tell. Text alone does not prove a leak (effect.go). Start at Applier.Plan.
+// In mode Managed all of it is ours, neighbours and filters too: package text renders it, managed.go sends what differs
+// and writes FRR's files. In mode Observe nothing is; what FRR lacks is a finding (finding.go).
+//
+// Which addresses are announced is not said here, in any mode: FRR follows the kernel's addresses and routes in the VRF,
+// which is why Announced has nothing to tell. Text alone does not prove a leak (effect.go). Start at Applier.Plan.
 package frr
 
 import (
@@ -42,7 +46,6 @@ type Options struct {
 	Interval time.Duration
 	OnWrite  func() // called for each line of configuration sent; may be nil
 
-	// Mode may be changed by SetMode.
 	Mode Mode
 	// ConfDir is the directory of frr.conf and daemons, which are written in mode Managed; "" for none.
 	ConfDir string
@@ -52,7 +55,7 @@ type Options struct {
 
 func (o Options) vtysh() string { return cmp.Or(o.Vtysh, "vtysh") }
 
-// Applier keeps the leak. Its methods may be called from several goroutines.
+// Applier keeps FRR's configuration, as far as the mode makes it ours. Its methods may be called from several goroutines.
 type Applier struct {
 	options Options
 	bgpd    *vty.Client
@@ -96,16 +99,16 @@ func (a *Applier) Close() error {
 	return errors.Join(errs...)
 }
 
-// Announced returns nothing: in this mode FRR announces the addresses it finds in the VRF, and those are told by the
-// applier that puts them there.
+// Announced returns nothing: FRR announces what it finds in the VRF, and that is told by the applier that puts it there.
 func (a *Applier) Announced(context.Context) ([]string, error) { return nil, nil }
 
 // askTimeout bounds what FRR may take to answer all of one Plan or step. A bgpd that works on a full table answers
 // late, but not that late.
 const askTimeout = 20 * time.Second
 
-// Plan returns no step, or one that adds the lines that are missing, or one that mends a leak whose lines are there
-// and have no effect. The error says that FRR could not be read, or that want asks for names FRR must not see.
+// Plan returns, in mode Assist, no step, or one that adds the lines that are missing, or one that mends a leak whose lines
+// are there and have no effect; and those of a drain. The error says that FRR could not be read, or that want asks for
+// names FRR must not see.
 func (a *Applier) Plan(ctx context.Context, want model.Node) ([]plan.Step, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

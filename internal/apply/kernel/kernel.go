@@ -1,5 +1,6 @@
 // Package kernel brings the node's kernel to what must be: links, addresses, routes, rules, neighbours and proxy
-// entries that carry packets to OVN (Carriers), and the addresses that tell the world about them (Announcements).
+// entries that carry packets to OVN (Carriers), and the addresses on the VRF's device and routes to it that tell the world
+// about them (Announcements).
 //
 // It knows its own objects by marks that stand on them: the protocol number 179 on routes, rules, neighbours and
 // proxy entries, the alias "ovnbgp" on links, the addresses themselves. What the old agent left without a mark is
