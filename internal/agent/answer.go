@@ -32,10 +32,10 @@ func (a *Agent) report() status.Report {
 	report.Refused = a.reloads.refused()
 	// What cannot be read closes the gate, which the report tells.
 	report.DrainedSince, _ = host.DrainedSince(a.wired.Paths.DrainFile)
-	for _, d := range a.node.leak.Remarks() {
+	for _, d := range a.node.frr.Remarks() {
 		report.Remarks = append(slices.Clip(report.Remarks), status.Remark{Reason: d.Reason, Row: d.Row, Text: d.Text, Fix: d.Fix})
 	}
-	for _, f := range a.node.leak.Findings() {
+	for _, f := range a.node.frr.Findings() {
 		report.Remarks = append(slices.Clip(report.Remarks), status.Remark{Reason: "frr", Row: "FRR " + f.Where, Text: f.Text, Fix: f.Fix})
 	}
 	if report.Refused != nil || !report.DrainedSince.IsZero() {

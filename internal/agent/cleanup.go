@@ -122,8 +122,9 @@ func (n *node) cleanupPass(ctx context.Context, where model.Node, c config.Node,
 	return append(done, more...), errors.Join(withdrawing, err)
 }
 
-// cleanupLeak takes the leaks of the VRFs that are there as ours, too: the configuration may name another now.
-func (n *node) cleanupLeak(ctx context.Context) ([]plan.Step, error) {
+// cleanupFRR removes what FRR has of ours. The leaks of the VRFs that are there as ours count, too: the configuration may
+// name another now.
+func (n *node) cleanupFRR(ctx context.Context) ([]plan.Step, error) {
 	vrfs, err := n.carriers.OwnVRFs(ctx)
 	if err != nil {
 		return nil, err
@@ -134,7 +135,7 @@ func (n *node) cleanupLeak(ctx context.Context) ([]plan.Step, error) {
 			others = append(others, vrf.Name)
 		}
 	}
-	return n.leak.Cleanup(ctx, others...)
+	return n.frr.Cleanup(ctx, others...)
 }
 
 func runParts(ctx context.Context, how CleanupOptions, parts ...part) ([]plan.Planned, error) {

@@ -66,7 +66,7 @@ func (a *Agent) Drain(ctx context.Context) (api.DrainState, error) {
 	if a.node.embedded() {
 		state.Draining, err = a.node.gobgp.Draining(ctx)
 	} else {
-		state.Draining, err = a.node.leak.Draining(ctx)
+		state.Draining, err = a.node.frr.Draining(ctx)
 	}
 	return state, err
 }

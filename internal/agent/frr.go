@@ -26,10 +26,10 @@ const assumedVersion = "10.3"
 // RenderFRR renders what mode managed would run with, for a version of FRR; "" is the running one's.
 func RenderFRR(ctx context.Context, o Options, version string) (FRRConfig, error) {
 	var out FRRConfig
-	err := withManaged(ctx, o, func(ctx context.Context, leak *frr.Applier, want model.Node, note string) (err error) {
+	err := withManaged(ctx, o, func(ctx context.Context, applier *frr.Applier, want model.Node, note string) (err error) {
 		out.Note = note
 		if out.Version = version; version == "" {
-			if out.Version, err = leak.Version(ctx); err != nil {
+			if out.Version, err = applier.Version(ctx); err != nil {
 				out.Version = assumedVersion
 				out.Note = fmt.Sprintf("FRR %s is assumed: %v", assumedVersion, err)
 			}
@@ -43,11 +43,11 @@ func RenderFRR(ctx context.Context, o Options, version string) (FRRConfig, error
 // DiffFRR compares the running FRR with what mode managed would run with. It changes nothing.
 func DiffFRR(ctx context.Context, o Options) (frr.Comparison, error) {
 	var out frr.Comparison
-	err := withManaged(ctx, o, func(ctx context.Context, leak *frr.Applier, want model.Node, note string) (err error) {
+	err := withManaged(ctx, o, func(ctx context.Context, applier *frr.Applier, want model.Node, note string) (err error) {
 		if note != "" && o.Progress != nil {
 			o.Progress(note)
 		}
-		out, err = leak.Compare(ctx, want)
+		out, err = applier.Compare(ctx, want)
 		return err
 	})
 	return out, err
@@ -78,6 +78,6 @@ func withManaged(ctx context.Context, o Options, use func(context.Context, *frr.
 			return err
 		}
 		want, _ := desired.Node(in.Input, c)
-		return use(ctx, n.leak, want, note)
+		return use(ctx, n.frr, want, note)
 	})
 }

@@ -47,7 +47,7 @@ type node struct {
 	carriers  *kernel.Carriers
 	addresses *kernel.Announcements
 	flows     *ovs.Applier
-	leak      *frr.Applier
+	frr       *frr.Applier
 
 	born      time.Time
 	speaks    config.Speaker // who speaks BGP
@@ -90,7 +90,7 @@ func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, e
 	n.carriers = kernel.NewCarriers(n.conn)
 	n.addresses = kernel.NewAnnouncements(&netlink.Conn{Mirror: n.conn.Mirror, Writer: n.teller}, underlay(s.Node))
 	n.flows = ovs.New(ovs.Sockets(s.Paths.OpenVSwitch, count(&n.writes.ovs)), ovs.DefaultTimers())
-	n.leak = frr.New(frr.Options{Sockets: s.Paths.FRRSockets, AS: s.Node.AS, VRF: s.Node.VRF,
+	n.frr = frr.New(frr.Options{Sockets: s.Paths.FRRSockets, AS: s.Node.AS, VRF: s.Node.VRF,
 		Interval: s.FRRReconcileInterval, OnWrite: count(&n.writes.frr),
 		Mode: frr.Mode(s.Node.BGP.Mode), ConfDir: s.Paths.FRRFiles})
 	if n.embedded() {
@@ -146,7 +146,7 @@ func (n *node) run(ctx context.Context) error {
 		parts.Go(func() error { return n.rib.Run(ctx) })
 		parts.Go(func() error { return n.gobgp.Run(ctx) })
 	} else {
-		parts.Go(func() error { return n.leak.Run(ctx) })
+		parts.Go(func() error { return n.frr.Run(ctx) })
 		parts.Go(func() error { return n.zebra.Run(ctx) })
 	}
 	return parts.Wait()
@@ -161,7 +161,7 @@ func (n *node) close() error {
 	if n.zebra != nil {
 		speaking = n.zebra.Close()
 	}
-	return errors.Join(speaking, n.leak.Close(), n.teller.Close(), n.conn.Close())
+	return errors.Join(speaking, n.frr.Close(), n.teller.Close(), n.conn.Close())
 }
 
 // newLoop makes the loop. Its timers and guard are those of the settings; what it decides by comes with each input.
@@ -205,9 +205,9 @@ func (n *node) announcers(mode config.FRRMode) []reconcile.Announcer[model.Node]
 		return []reconcile.Announcer[model.Node]{n.addresses, n.gobgp}
 	}
 	if mode == config.ModeManaged {
-		return []reconcile.Announcer[model.Node]{n.leak, n.addresses}
+		return []reconcile.Announcer[model.Node]{n.frr, n.addresses}
 	}
-	return []reconcile.Announcer[model.Node]{n.addresses, n.leak}
+	return []reconcile.Announcer[model.Node]{n.addresses, n.frr}
 }
 
 // acceptDatabase keeps the identity of the central database in the local switch, where a restarted agent finds it.

@@ -99,9 +99,9 @@ func (n *node) speakerText() string { return fmt.Sprintf("%s (%s)", n.speaks, n.
 // speaker built in has from before. That one has ended with its agent, and where graceful restart is agreed its neighbours
 // keep for a while what it told.
 func (n *node) speakerParts(c config.Node) []part {
-	leak := part{n.leak.Name(), n.cleanupLeak}
+	inFRR := part{n.frr.Name(), n.cleanupFRR}
 	if !n.embedded() {
-		return []part{leak}
+		return []part{inFRR}
 	}
 	forget := part{n.gobgp.Name(), func(ctx context.Context) ([]plan.Step, error) {
 		vrfs, err := n.carriers.OwnVRFs(ctx)
@@ -114,7 +114,7 @@ func (n *node) speakerParts(c config.Node) []part {
 	if !n.besideFRR() {
 		return []part{forget}
 	}
-	return []part{forget, leak}
+	return []part{forget, inFRR}
 }
 
 // besideFRR tells whether an FRR that answers runs where the speaker is the one built in. A socket that nobody listens at
@@ -137,7 +137,7 @@ func (n *node) leftInFRR(ctx context.Context) []status.Remark {
 	const enough = 2 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, enough)
 	defer cancel()
-	steps, err := n.leak.Cleanup(ctx)
+	steps, err := n.frr.Cleanup(ctx)
 	if err != nil || len(steps) == 0 {
 		return nil // an FRR that does not answer announces nothing that could be seen from here
 	}
