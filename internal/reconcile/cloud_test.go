@@ -56,6 +56,8 @@ type cloud struct {
 	tenants []machine // on these networks
 	subnets bool      // they are announced as such
 	routes  bool      // hosts are announced by routes
+
+	embedded bool // the speaker is the one built in
 }
 
 // router is one with a gateway on a provider network, and an interface on a tenant's.
@@ -115,6 +117,9 @@ func (c *cloud) settings() config.Node {
 	}
 	if c.routes {
 		n.BGP.AnnounceWith = config.AnnounceRoute
+	}
+	if c.embedded {
+		n.BGP.Speaker = config.SpeakerEmbedded
 	}
 	return n
 }

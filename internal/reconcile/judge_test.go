@@ -29,6 +29,7 @@ type judge struct {
 	places   map[string]place      // where packets for a key must go, as the cloud last said
 	broken   map[string]time.Time  // since when a wanted key's carriers are not all there
 	found    []string              // "1: …": the rule and what broke it
+	held     func() []string       // keys that the guard holds
 	steps    int
 	trace    []string
 }
@@ -155,6 +156,7 @@ func (w *watched) do(ctx context.Context, s plan.Step) error {
 	j := w.j
 	j.steps++
 	before := j.n.look()
+	announced, told := j.n.announced(before), j.n.told(before)
 	err := w.try(ctx, s)
 	after := j.n.look()
 	j.trace = append(j.trace, fmt.Sprintf("%s %s: %v", w.Name(), s, err))
@@ -162,9 +164,12 @@ func (w *watched) do(ctx context.Context, s plan.Step) error {
 	if j.c.away && s.Verb == plan.Delete {
 		j.complain(5, "%s while the source is away", s)
 	}
-	if s.Verb != plan.Delete || s.Last {
+	switch {
+	case s.Object == "peer":
+		j.judgePeers(s, told, setOf(j.n.told(after)))
+	case s.Verb != plan.Delete || s.Last:
 		now := setOf(j.n.told(after))
-		for _, k := range j.n.told(before) {
+		for _, k := range told {
 			if !now[k] {
 				j.complain(6, "%s: %s is told no more", s, k)
 			}
@@ -172,12 +177,12 @@ func (w *watched) do(ctx context.Context, s plan.Step) error {
 	}
 	switch {
 	case w.told != nil && s.Verb == plan.Delete:
-		j.judgeWithdraw(s, setOf(j.n.told(before)))
+		j.judgeWithdraw(s, setOf(told))
 	case w.told != nil:
-		j.judgeAnnounce(s, setOf(before.announced()), after)
+		j.judgeAnnounce(s, setOf(announced), after)
 	}
-	still := setOf(after.announced())
-	for _, k := range before.announced() {
+	still := setOf(j.n.announced(after))
+	for _, k := range announced {
 		if still[k] && j.forwards(before, k) && !j.forwards(after, k) {
 			j.complain(3, "%s: %s is announced and forwards no more", s, k)
 		}
@@ -211,8 +216,8 @@ func (j *judge) judgeAnnounce(s plan.Step, before set, now view) {
 	if j.anyUnread() {
 		j.complain(2, "%s while a carrier is unread", s)
 	}
-	for _, k := range now.announced() {
-		if (!before[k] || s.Serves == nil && j.wanted(k)) && !j.forwards(now, k) {
+	for _, k := range j.n.announced(now) {
+		if (!before[k] || s.ServesKey(k) && j.wanted(k)) && !j.forwards(now, k) {
 			j.complain(1, "%s: %s does not forward", s, k)
 		}
 	}

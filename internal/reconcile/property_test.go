@@ -18,9 +18,10 @@ import (
 
 // script is one random play: a cloud to begin with, what happens to it, and which reads and writes fail.
 type script struct {
-	States []int
-	Acts   []act
-	Seed   uint64
+	States   []int
+	Acts     []act
+	Seed     uint64
+	Embedded bool // the speaker is the one built in
 }
 
 // act is one thing that happens. What its numbers mean depends on its kind.
@@ -64,7 +65,8 @@ func scripts() *rapid.Generator[script] {
 	})
 	return rapid.Custom(func(t *rapid.T) script {
 		return script{States: rapid.SliceOfN(rapid.IntRange(0, machineStates-1), 1, 5).Draw(t, "states"),
-			Acts: rapid.SliceOfN(oneAct, 1, 30).Draw(t, "acts"), Seed: rapid.Uint64().Draw(t, "seed")}
+			Acts: rapid.SliceOfN(oneAct, 1, 30).Draw(t, "acts"), Seed: rapid.Uint64().Draw(t, "seed"),
+			Embedded: rapid.Bool().Draw(t, "embedded")}
 	})
 }
 
@@ -74,6 +76,7 @@ type stage struct {
 	announcers []Announcer[model.Node]
 	watched    []*watched
 	rules      Rules
+	change     []func(*Options[desired.Input, model.Node])
 	loop       *Loop[desired.Input, model.Node]
 	stop       func()
 }
@@ -98,7 +101,19 @@ func (s *stage) start() {
 		w := &watched{Applier: a, j: s.judge, told: a.Announced}
 		o.Announcers, s.watched = append(o.Announcers, w), append(s.watched, w)
 	}
+	if s.n.embedded {
+		o.Kept = s.kept
+	}
+	for _, change := range s.change {
+		change(&o)
+	}
 	s.loop = New(o)
+	s.held = func() (keys []string) {
+		for _, k := range s.loop.guard.held {
+			keys = append(keys, k.Key)
+		}
+		return keys
+	}
 	s.loop.jitter = func(d time.Duration) time.Duration { return d }
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -108,6 +123,12 @@ func (s *stage) start() {
 	}()
 	s.stop = func() { cancel(); <-ended }
 	synctest.Wait()
+}
+
+// kept has the speaker told what is held, as it is announced.
+func (s *stage) kept(ctx context.Context, _ desired.Input, want model.Node, keys []string) (model.Node, error) {
+	announced, err := s.n.nic.Recorded(ctx)
+	return desired.Kept(want, s.c.settings(), announced, keys), err
 }
 
 // perform plays one act and tells the loop as sources and appliers would.
@@ -167,6 +188,9 @@ func (s *stage) perform(a act) {
 		if s.n.leak = s.n.leak && a.A%2 == 0; a.A%2 == 0 {
 			s.n.ovs.Restart()
 		}
+		if s.n.embedded && a.A%2 == 1 { // as with another router id
+			*s.n.speaker = *newSpeaker(s.n.speaker.told())
+		}
 	}
 	s.look()
 	s.c.pokes <- struct{}{}
@@ -203,7 +227,9 @@ func (s *stage) besiege(a act) {
 
 // settle ends all trouble and expects that the loop ends its own.
 func (s *stage) settle() {
-	s.read, s.write, s.c.lost = 0, 0, false
+	s.read, s.write = 0, 0
+	s.judgeHeld()
+	s.c.lost = false
 	for _, bridge := range bridges() {
 		s.n.setBridge(bridge, true)
 	}
@@ -222,6 +248,23 @@ func (s *stage) settle() {
 		s.pass(time.Minute)
 	}
 	s.judgeEnd()
+}
+
+// judgeHeld expects that what is held is told by the speaker built in, also by one that has begun with nothing. (FRR that is
+// started anew is told to redistribute what is wanted; an address that is held where routes are wanted now is not.)
+func (s *stage) judgeHeld() {
+	if !s.n.embedded {
+		return
+	}
+	s.look()
+	s.c.pokes <- struct{}{}
+	s.pass(40 * time.Second)
+	told := setOf(s.n.told(s.n.look()))
+	for _, k := range s.held() {
+		if !told[k] {
+			s.complain(7, "%s is held and not told", k)
+		}
+	}
 }
 
 // judgeEnd expects the node to be as wanted, every announcement to forward, and the loop to be idle.
@@ -252,12 +295,12 @@ func (s *stage) judgeEnd() {
 }
 
 // run plays a script under the given rules and returns what the judge found, and what happened.
-func run(t *testing.T, sc script, rules Rules) (found, trace []string) {
+func run(t *testing.T, sc script, rules Rules, change ...func(*Options[desired.Input, model.Node])) (found, trace []string) {
 	synctest.Test(t, func(*testing.T) {
-		j := &judge{n: newNode(), c: newCloud(sc.States), rng: rand.New(rand.NewPCG(sc.Seed, 1)), grace: grace,
+		j := &judge{n: newNode(sc.Embedded), c: newCloud(sc.States), rng: rand.New(rand.NewPCG(sc.Seed, 1)), grace: grace,
 			unread: map[string]bool{}, places: map[string]place{}, broken: map[string]time.Time{}}
-		j.c.sync = j.sync
-		s := &stage{judge: j, rules: rules}
+		j.c.sync, j.c.embedded = j.sync, sc.Embedded
+		s := &stage{judge: j, rules: rules, change: change}
 		s.carriers, _ = s.n.appliers()
 		s.look()
 		s.start()
@@ -304,5 +347,17 @@ func TestEachRuleMatters(t *testing.T) {
 			}
 			t.Error("no script of 300 breaks its invariant")
 		})
+	}
+}
+
+// So does that the speaker built in is told what is held: without, it tells nothing of it after a restart.
+func TestThatWhatIsHeldIsToldMatters(t *testing.T) {
+	sc := script{States: []int{isHere}, Acts: []act{{Kind: actMachine, B: isDownHere}, {Kind: actRestart}}, Embedded: true}
+	if found, trace := run(t, sc, AllRules()); len(found) > 0 {
+		t.Errorf("%s\n%s", strings.Join(found, "\n"), strings.Join(trace, "\n"))
+	}
+	forget := func(o *Options[desired.Input, model.Node]) { o.Kept = nil }
+	if found, _ := run(t, sc, AllRules(), forget); !slices.ContainsFunc(found, func(f string) bool { return strings.HasPrefix(f, "7") }) {
+		t.Errorf("without it: %q", found)
 	}
 }
