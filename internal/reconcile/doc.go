@@ -45,6 +45,7 @@
 //	withheld   wanted, must not be announced now                  a round         announce, report
 //	bad        mending, and what could not be taken back           announce        mayAnnounce
 //	unread     carriers (not keys) whose state is not known       a round         withhold, mayAnnounce, mayClear
+//	vanishing  announced and wanted no more: what is known of it  a round         because
 //	undecided  vanish without a decision that explains it         a judgement     withdraw, guard.judge
 //	held       vanish and are held                                until they go   withdraw, clear, status
 //	letGo      unexplained keys that were not held                until read      guard.departures

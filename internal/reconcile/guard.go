@@ -14,9 +14,9 @@ import (
 )
 
 // guard keeps a broken database from emptying the fabric: it holds withdrawals that happen for want of data. The whole
-// database is asked about what would be held, and about nothing else. Held
-// keys are found anew each round as announced and not wanted; the guard remembers only what it needs to know when
-// they went and since when the same set is held, so a restart holds again what was held, with a new window.
+// database is asked about what would be held, and about nothing else. Held keys are found anew each round as announced and
+// not wanted; the guard remembers only what it needs to know when they went and since when the same set is held, so a
+// restart holds again what was held, with a new window.
 type guard struct {
 	cfg Guard
 

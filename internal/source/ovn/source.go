@@ -1,7 +1,6 @@
 // Package ovn reads what OVN says: the Northbound or the Southbound database and the node's own switch, as one
-// ovn.Snapshot. It keeps
-// a copy of each, converts the rows that changed, and shares the others between snapshots. A value that cannot be
-// understood becomes a fault of its row. Nothing here decides. Start at Source.Snapshot.
+// ovn.Snapshot. It keeps a copy of each, converts the rows that changed, and shares the others between snapshots. A value
+// that cannot be understood becomes a fault of its row. Nothing here decides. Start at Source.Snapshot.
 package ovn
 
 import (
