@@ -1,4 +1,4 @@
-// Package plan holds the difference between what must be and what is: keyed diffs, steps, and the text form of
+// Package plan holds the difference between what must be and what is: keyed differences, steps, and the text form of
 // a plan. It does nothing itself; package reconcile decides which steps run and when. Start at Step.
 package plan
 
@@ -7,8 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"iter"
-	"maps"
 	"slices"
 )
 
@@ -72,39 +70,6 @@ func Write(w io.Writer, steps []Step) error {
 	return nil
 }
 
-// Change is one key of a diff: what is wanted, what is there, either nil when it is not.
-type Change[K cmp.Ordered, W, H any] struct {
-	Key  K
-	Want *W
-	Have *H
-}
-
-// Diff walks the union of two keyed sets in key order. It does not compare values: the caller knows what equal
-// means, and gets every key.
-func Diff[K cmp.Ordered, W, H any](want map[K]W, have map[K]H) iter.Seq[Change[K, W, H]] {
-	return func(yield func(Change[K, W, H]) bool) {
-		keys := slices.Collect(maps.Keys(want))
-		for k := range have {
-			if _, both := want[k]; !both {
-				keys = append(keys, k)
-			}
-		}
-		slices.Sort(keys)
-		for _, k := range keys {
-			c := Change[K, W, H]{Key: k}
-			if w, ok := want[k]; ok {
-				c.Want = &w
-			}
-			if h, ok := have[k]; ok {
-				c.Have = &h
-			}
-			if !yield(c) {
-				return
-			}
-		}
-	}
-}
-
 // Difference is one key of Differences: what is wanted and what is there, each the zero value when it is not.
 type Difference[K comparable, W, H any] struct {
 	Key           K
@@ -113,8 +78,8 @@ type Difference[K comparable, W, H any] struct {
 	Wanted, There bool
 }
 
-// Differences walks, in the order of keys, what only one of two keyed sets has, and what both have and is not the same.
-// It is Diff for sets of which most is the same each time: that costs no memory and is not sorted.
+// Differences lists, in the order of keys, what only one of two keyed sets has, and what both have and is not the same. Most
+// is the same each time: that costs no memory and is not sorted.
 func Differences[K comparable, W, H any](
 	want map[K]W, have map[K]H, order func(a, b K) int, same func(W, H) bool,
 ) []Difference[K, W, H] {

@@ -9,18 +9,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestDiffWalksTheUnionInKeyOrder(t *testing.T) {
-	want := map[string]int{"b": 1, "d": 1, "a": 1}
-	have := map[string]string{"c": "x", "b": "y"}
-	var got []string
-	for c := range Diff(want, have) {
-		got = append(got, c.Key+map[bool]string{true: " wanted"}[c.Want != nil]+map[bool]string{true: " there"}[c.Have != nil])
-	}
-	if d := cmp.Diff([]string{"a wanted", "b wanted there", "c there", "d wanted"}, got); d != "" {
-		t.Errorf("diff (-want +got):\n%s", d)
-	}
-	for range Diff(want, have) {
-		break // a walk may be left early
+func TestDifferencesInKeyOrder(t *testing.T) {
+	want := map[string]int{"b": 1, "d": 1, "a": 1, "e": 2}
+	have := map[string]string{"c": "x", "b": "other", "e": "same"}
+	same := func(_ int, h string) bool { return h == "same" }
+	got := Differences(want, have, strings.Compare, same)
+	if d := cmp.Diff([]Difference[string, int, string]{
+		{Key: "a", Want: 1, Wanted: true},
+		{Key: "b", Want: 1, Have: "other", Wanted: true, There: true},
+		{Key: "c", Have: "x", There: true},
+		{Key: "d", Want: 1, Wanted: true},
+	}, got); d != "" {
+		t.Errorf("differences (-want +got):\n%s", d)
 	}
 }
 

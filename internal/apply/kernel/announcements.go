@@ -157,14 +157,14 @@ func (a *Announcements) addressText(p netip.Prefix) string {
 }
 
 func (a *Announcements) planAddresses(s *steps, have told, wanted map[string]model.Announcement, withdraw withdrawal) {
-	for d := range plan.Diff(wanted, have.addresses) {
-		switch {
-		case d.Have == nil:
+	same := func(model.Announcement, netlink.Addr) bool { return true }
+	for _, d := range plan.Differences(wanted, have.addresses, strings.Compare, same) {
+		if d.Wanted {
 			s.add(plan.Create, a.addressText(d.Want.Prefix), strings.Join(d.Want.Whys, "; "), []string{d.Key},
 				addAddress(a.k, device, d.Want.Prefix, a.vrf.Device))
-		case d.Want == nil:
+		} else {
 			s.add(plan.Delete, a.addressText(d.Have.Prefix), unwanted, []string{d.Key},
-				func(context.Context) error { return withdraw(*d.Have) })
+				func(context.Context) error { return withdraw(d.Have) })
 		}
 	}
 }
