@@ -35,8 +35,7 @@ var startOrder = []string{"mgmtd", "zebra", "bgpd", "bfdd"} //nolint:gochecknogl
 // NewFRR returns the daemons of a node, none of them running. They end with the test. zebra's options are those that
 // matter: "-n" for VRFs that are namespaces, "-r" and "-K" for restarts.
 func NewFRR(n *Node, zebra ...string) *Daemons {
-	d := &Daemons{node: n, running: map[string]*exec.Cmd{},
-		options: map[string][]string{"zebra": zebra, "bfdd": {"--bfdctl", filepath.Join(n.Dir, "bfdd.sock")}}}
+	d := &Daemons{node: n, running: map[string]*exec.Cmd{}, options: map[string][]string{"zebra": zebra}}
 	if hasManager() && slices.Contains(zebra, "-n") { // since FRR 10 all daemons have to be told
 		d.options["zebra"] = slices.DeleteFunc(slices.Clone(zebra), func(o string) bool { return o == "-n" })
 		for _, name := range startOrder {

@@ -39,6 +39,10 @@ const daemonDir = "/usr/lib/frr"
 func StartDaemons(t testing.TB) *Daemons {
 	t.Helper()
 	d := prepare(t, Root())
+	if HasDaemon(d.Root, "mgmtd") {
+		mgmtd := d.start("mgmtd")
+		t.Cleanup(func() { stop(mgmtd) })
+	}
 	d.startZebra()
 	t.Cleanup(func() { stop(d.zebra) })
 	d.StartBGP()
