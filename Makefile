@@ -15,7 +15,7 @@ LABFLAGS := $(if $(MIRROR),--mirror $(MIRROR)) $(if $(SPEAKER),--speaker $(SPEAK
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := all
-.PHONY: all help build vet lint unit test measure failover side-by-side embedded race generate lab lab-down labtest deps man clean
+.PHONY: all help build vet lint unit test measure failover frr-newest side-by-side embedded race generate lab lab-down labtest deps man clean
 
 all: build vet lint unit ## build, vet, lint, unit tests
 
@@ -46,6 +46,14 @@ measure: build labtest ## the agent's latencies, CPU and memory in the lab (abou
 
 failover: deps ## failures and recoveries of BGP sessions, beside what is promised (root; some minutes)
 	$(GO) test -count=1 -timeout 60m ./internal/conformance -run TestFailover -measure -v
+
+# Not of `make test`: sid moves, and what it brings is to be met when somebody has the time for it. FRR_SUITE names another suite.
+FRR_SUITE ?= sid
+FRRTESTS := ./internal/apply/frr/... ./internal/apply/gobgp/... ./internal/client/vty/... ./internal/source/zebra/... ./internal/conformance/...
+
+frr-newest: deps ## tests with FRR's daemons, with the FRR of Debian sid in a tree of its own (root; a quarter of an hour)
+	root=$$($(if $(MIRROR),MIRROR=$(MIRROR)) scripts/frr-root $(FRR_SUITE)) && \
+		OVNBGP_FRR_ROOT=$$root $(GO) test -count=1 -p 1 -timeout 40m $(FRRTESTS)
 
 side-by-side: build labtest ## the Python agent and ours take a node over from one another (minutes: Python is slow there)
 	$(BIN)/ovnbgp lab up --name sides --fresh --with old-agent --files $(LABTEST)

@@ -140,7 +140,7 @@ func (s *scene) revive() {
 // load gives daemons FRR's file, as their service does when it has started them.
 func (s *scene) load(daemons ...string) {
 	s.t.Helper()
-	if err := s.frr.Load(s.t.Context(), filepath.Join(s.node.Dir, "frr.conf"), daemons...); err != nil {
+	if err := s.frr.Load(filepath.Join(s.node.Dir, "frr.conf"), daemons...); err != nil {
 		s.t.Fatal(err)
 	}
 }

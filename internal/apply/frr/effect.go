@@ -15,10 +15,10 @@ import (
 )
 
 // FRR 10 may forget a leak when the kernel's VRF is deleted and made again: every line is there, and no address
-// arrives in the default instance (FRR issue 21301); or bgpd never learns of the new VRF (issue 21850). So the leak
-// is judged by what it does to some of the announced addresses. Making the VRF's instance anew brings it back; one
-// that holds an operator's line is made anew by the operator alone, because a bgpd that ends in the middle would
-// have lost that line for good.
+// arrives in the default instance (FRR issue 21301), or none is valid there; or bgpd never learns of the new VRF
+// (issue 21850). So the leak is judged by what it does to some of the announced addresses. Making the VRF's instance
+// anew brings it back; one that holds an operator's line is made anew by the operator alone, because a bgpd that ends
+// in the middle would have lost that line for good.
 
 // effect is what the leak does.
 type effect struct {
@@ -114,15 +114,15 @@ func sample(want model.Node, family model.Family) []netip.Prefix {
 	return all
 }
 
-// arrive counts the prefixes that have come into the default table, and those that have not though they are in the
-// VRF's. What is not in the VRF's table is not in the kernel yet, and says nothing about the leak.
+// arrive counts the prefixes that have come into the default table, and those that have not, or in vain, though they are
+// in the VRF's. What is not in the VRF's table is not in the kernel yet, and says nothing about the leak.
 func (a *Applier) arrive(ctx context.Context, vrf, family string, prefixes []netip.Prefix) (arrived, absent int, err error) {
 	for _, prefix := range prefixes {
 		inDefault, err := a.paths(ctx, "show bgp "+family+" "+prefix.String()+" json")
 		if err != nil {
 			return 0, 0, err
 		}
-		if slices.ContainsFunc(inDefault, func(p path) bool { return p.NextHopVRF == vrf }) {
+		if slices.ContainsFunc(inDefault, func(p path) bool { return p.NextHopVRF == vrf && p.Valid }) {
 			arrived++
 			continue
 		}
@@ -137,9 +137,11 @@ func (a *Applier) arrive(ctx context.Context, vrf, family string, prefixes []net
 	return arrived, absent, nil
 }
 
-// path is one path of a prefix. A leaked one names the VRF it came from.
+// path is one path of a prefix. A leaked one names the VRF it came from. From FRR 10.4 on one that was leaked while the
+// VRF's device was down is not valid, and may stay so when the device comes up: nobody is told of it.
 type path struct {
 	NextHopVRF string `json:"nhVrfName"`
+	Valid      bool   `json:"valid"`
 }
 
 func (a *Applier) paths(ctx context.Context, command string) ([]path, error) {

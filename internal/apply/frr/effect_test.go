@@ -30,6 +30,8 @@ func TestLeakWithoutEffect(t *testing.T) {
 		{"one family: the other must not flap", func(b *fake.BGP) { b.Forget(vrf, false, "ipv6 unicast") },
 			"update router bgp 64999: import vrf bgp-vrf (ipv6 unicast) made anew  # the leak is configured and has no " +
 				"effect: no address of ipv6 unicast reaches the default instance\n"},
+		{"leaked and not valid", func(b *fake.BGP) { b.Invalidate(vrf, "ipv4 unicast", "ipv6 unicast") },
+			anew + "no address of ipv4 unicast and ipv6 unicast reaches the default instance\n"},
 		{"not tied to the kernel's VRF", func(b *fake.BGP) { b.Unbind(vrf) }, anew + "bgpd does not know the kernel's VRF\n"},
 		{"the operator filters", func(b *fake.BGP) {
 			b.Forget(vrf, false, "ipv4 unicast", "ipv6 unicast")

@@ -13,8 +13,10 @@ import (
 	"ovnbgp/internal/model"
 )
 
-// versions are those whose configuration differs.
-func versions() []text.Version { return []text.Version{text.Oldest(), {Major: 10, Minor: 3}} }
+// versions are those that real daemons have run: by `make test` the first two, by `make frr-newest` the last.
+func versions() []text.Version {
+	return []text.Version{text.Oldest(), {Major: 10, Minor: 3}, {Major: 10, Minor: 7}}
+}
 
 // TestManagedGoldens holds what is rendered for each part of the model. For a newer FRR the same must come out but for
 // the next hops, which it finds by the default route without being told.

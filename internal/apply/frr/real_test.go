@@ -77,8 +77,27 @@ func (r real) round(t *testing.T, want model.Node) []string {
 func (r real) addVRF(t *testing.T) {
 	t.Helper()
 	r.AddVRF("bgp-vrf", "bgp-nic")
+	r.addAddresses()
+}
+
+func (r real) addAddresses() {
+	r.t.Helper()
 	r.IP("-n", "bgp-vrf", "addr", "add", "203.0.113.9/32", "dev", "bgp-nic")
 	r.IP("-n", "bgp-vrf", "addr", "add", "2001:db8::9/128", "dev", "bgp-nic", "nodad")
+}
+
+// inVRF waits until bgpd has the addresses in the VRF's table.
+func (r real) inVRF(t *testing.T) {
+	t.Helper()
+	within(t, "addresses in the VRF", func() bool {
+		for i, prefix := range both() {
+			paths, err := r.paths(t.Context(), "show bgp vrf bgp-vrf "+families()[i]+" "+prefix.String()+" json")
+			if err != nil || len(paths) == 0 {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // working waits until the leak works for both families.

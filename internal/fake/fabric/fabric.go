@@ -11,15 +11,15 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ovnbgp/internal/fake/frr"
 )
 
 // Fabric is a set of nodes and the links between them.
@@ -78,12 +78,7 @@ func (f *Fabric) AddNode(name string) *Node {
 // own hands a file or directory to FRR's user, if there is one.
 func (n *Node) own(path string) {
 	n.t.Helper()
-	frr, err := user.Lookup("frr")
-	if err != nil {
-		n.t.Fatalf("FRR is not installed (make deps): %v", err)
-	}
-	uid, _ := strconv.Atoi(frr.Uid)
-	gid, _ := strconv.Atoi(frr.Gid)
+	uid, gid := frr.User(n.t, frr.Root())
 	if err := os.Chown(path, uid, gid); err != nil {
 		n.t.Fatal(err)
 	}
@@ -123,6 +118,9 @@ func (n *Node) isolate() error {
 	if err := os.Mkdir("/run/netns", 0o755); err != nil {
 		return err
 	}
+	if err := shareWith(frr.Root()); err != nil {
+		return err
+	}
 	for name, value := range settings {
 		if err := os.WriteFile(filepath.Join("/proc/sys/net", name), []byte(value), 0o644); err != nil {
 			return err
@@ -159,12 +157,17 @@ func (n *Node) Run(name string, arguments ...string) string {
 // Try runs a command inside the node and returns what it prints.
 func (n *Node) Try(name string, arguments ...string) (string, error) {
 	n.t.Helper()
-	cmd := n.Command(name, arguments...)
+	return n.output(n.Command(name, arguments...))
+}
+
+// output runs a command that has not been started and returns what it prints.
+func (n *Node) output(cmd *exec.Cmd) (string, error) {
+	n.t.Helper()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	n.Start(cmd)
 	if err := cmd.Wait(); err != nil {
-		return out.String(), fmt.Errorf("%s: %s %s: %w: %s", n.Name, name, strings.Join(arguments, " "), err, out.Bytes())
+		return out.String(), fmt.Errorf("%s: %s: %w: %s", n.Name, strings.Join(cmd.Args, " "), err, out.Bytes())
 	}
 	return out.String(), nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -30,14 +29,19 @@ type Daemons struct {
 // frrDir is where Debian, Fedora and the project's own packages put the daemons.
 const frrDir = "/usr/lib/frr"
 
-// startOrder is FRR's own order. It is also that of stopping, reversed.
-var startOrder = []string{"zebra", "bgpd", "bfdd"} //nolint:gochecknoglobals // a constant
+// startOrder is FRR's own order. It is also that of stopping, reversed. mgmtd, where FRR has it, comes and goes with zebra.
+var startOrder = []string{"mgmtd", "zebra", "bgpd", "bfdd"} //nolint:gochecknoglobals // a constant
 
 // NewFRR returns the daemons of a node, none of them running. They end with the test. zebra's options are those that
 // matter: "-n" for VRFs that are namespaces, "-r" and "-K" for restarts.
 func NewFRR(n *Node, zebra ...string) *Daemons {
-	d := &Daemons{node: n, running: map[string]*exec.Cmd{},
-		options: map[string][]string{"zebra": zebra, "bfdd": {"--bfdctl", filepath.Join(n.Dir, "bfdd.sock")}}}
+	d := &Daemons{node: n, running: map[string]*exec.Cmd{}, options: map[string][]string{"zebra": zebra}}
+	if hasManager() && slices.Contains(zebra, "-n") { // since FRR 10 all daemons have to be told
+		d.options["zebra"] = slices.DeleteFunc(slices.Clone(zebra), func(o string) bool { return o == "-n" })
+		for _, name := range startOrder {
+			d.options[name] = append(d.options[name], "-w")
+		}
+	}
 	n.t.Cleanup(func() { d.Kill(startOrder...) })
 	return d
 }
@@ -46,12 +50,13 @@ func NewFRR(n *Node, zebra ...string) *Daemons {
 // configuration then. The others come when zebra answers: one that does not find it tries again after ten seconds.
 func (d *Daemons) Start(daemons ...string) {
 	d.node.t.Helper()
+	daemons = withManager(daemons)
 	for _, name := range startOrder {
 		if !slices.Contains(daemons, name) || d.running[name] != nil {
 			continue
 		}
 		d.start(name)
-		if name == "zebra" {
+		if name == "mgmtd" || name == "zebra" {
 			d.await(name)
 		}
 	}
@@ -63,10 +68,13 @@ func (d *Daemons) Start(daemons ...string) {
 func (d *Daemons) start(name string) {
 	d.node.t.Helper()
 	_ = os.Remove(d.socket(name))
-	arguments := append([]string{"-f", "/dev/null", "-i", filepath.Join(d.node.Dir, name+".pid"),
+	arguments := append([]string{"-i", filepath.Join(d.node.Dir, name+".pid"),
 		"-z", filepath.Join(d.node.Dir, "zserv.api"), "--vty_socket", d.node.Dir, "-P", "0",
 		"--log", "stdout", "--log-level", "informational"}, d.options[name]...)
-	cmd := d.node.Command(filepath.Join(frrDir, name), arguments...)
+	if name != "mgmtd" { // which reads no file of its own
+		arguments = append(arguments, "-f", "/dev/null")
+	}
+	cmd := d.node.command(filepath.Join(frrDir, name), arguments...)
 	cmd.Stdout, cmd.Stderr = &d.log, &d.log
 	d.node.Start(cmd)
 	d.running[name] = cmd
@@ -95,6 +103,7 @@ func (d *Daemons) Kill(daemons ...string) { d.end(unix.SIGKILL, daemons) }
 func (d *Daemons) Terminate(daemons ...string) { d.end(unix.SIGTERM, daemons) }
 
 func (d *Daemons) end(signal unix.Signal, daemons []string) {
+	daemons = withManager(daemons)
 	for _, name := range slices.Backward(startOrder) {
 		cmd := d.running[name]
 		if cmd == nil || !slices.Contains(daemons, name) {
@@ -112,12 +121,11 @@ func (d *Daemons) end(signal unix.Signal, daemons []string) {
 func (d *Daemons) Log() string { return d.log.String() }
 
 // Load has vtysh give a file of configuration to daemons, as their service does when it has started them.
-func (d *Daemons) Load(ctx context.Context, file string, daemons ...string) error {
-	for _, name := range daemons {
-		cmd := exec.CommandContext(ctx, "vtysh", "--vty_socket", d.node.Dir, "-f", file, "-d", name)
-		out, err := cmd.CombinedOutput()
-		if err != nil && !restartOnly(string(out)) {
-			return fmt.Errorf("%s: load %s into %s: %w: %s", d.node.Name, file, name, err, out)
+func (d *Daemons) Load(file string, daemons ...string) error {
+	for _, name := range withManager(daemons) {
+		out, err := d.node.output(d.node.command("vtysh", "--vty_socket", d.node.Dir, "-f", file, "-d", name))
+		if err != nil && !restartOnly(out) {
+			return err
 		}
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -31,16 +30,13 @@ func (p *frrPeer) Start() {
 	p.load()
 }
 
-func (p *frrPeer) Check(ctx context.Context) error {
+func (p *frrPeer) Check(context.Context) error {
 	file := filepath.Join(p.node.Dir, "checked.conf")
 	if err := os.WriteFile(file, []byte(p.config()), 0o600); err != nil {
 		return err
 	}
-	out, err := exec.CommandContext(ctx, "vtysh", "-C", "-f", file).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("vtysh -C: %w: %s", err, out)
-	}
-	return nil
+	_, err := p.node.output(p.node.command("vtysh", "-C", "-f", file))
+	return err
 }
 
 func (p *frrPeer) load() {

@@ -37,6 +37,7 @@ type BGP struct {
 	unbound   map[string]bool           // VRFs that bgpd failed to tie to the kernel's
 	forgotten map[spot]bool             // imports that are configured and have no effect
 	stubborn  bool                      // and keep having none
+	invalid   bool                      // but for paths that are not valid
 
 	written   []string
 	failAt    int // the n-th configuration command from now fails; 0: none
@@ -177,6 +178,14 @@ func (b *BGP) Forget(vrf string, stubborn bool, families ...string) {
 	for _, family := range families {
 		b.forgotten[spot{vrf, family}] = true
 	}
+}
+
+// Invalidate is Forget where what is leaked is there, and not valid.
+func (b *BGP) Invalidate(vrf string, families ...string) {
+	b.Forget(vrf, false, families...)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.invalid = true
 }
 
 // Unbind makes FRR's other fault: bgpd does not see that the kernel has the VRF, until its instance is made anew.

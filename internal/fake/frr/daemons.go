@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,9 +38,13 @@ const daemonDir = "/usr/lib/frr"
 // StartDaemons starts zebra and bgpd and waits until they answer. They end with the test.
 func StartDaemons(t testing.TB) *Daemons {
 	t.Helper()
-	d := prepare(t, "")
-	zebra := d.start("zebra", "-n")
-	t.Cleanup(func() { stop(zebra) })
+	d := prepare(t, Root())
+	if HasDaemon(d.Root, "mgmtd") {
+		mgmtd := d.start("mgmtd")
+		t.Cleanup(func() { stop(mgmtd) })
+	}
+	d.startZebra()
+	t.Cleanup(func() { stop(d.zebra) })
 	d.StartBGP()
 	t.Cleanup(d.StopBGP)
 	return d
@@ -58,8 +61,8 @@ func StartAll(t testing.TB, root string) *Daemons {
 			t.Cleanup(func() { stop(d.zebra) })
 			continue
 		}
-		if _, err := os.Stat(filepath.Join(root, daemonDir, name)); name == "mgmtd" && err != nil {
-			continue // FRR has it from 9 on
+		if name == "mgmtd" && !HasDaemon(root, name) {
+			continue
 		}
 		cmd := d.start(name)
 		t.Cleanup(func() { stop(cmd) })
@@ -72,7 +75,7 @@ func StartAll(t testing.TB, root string) *Daemons {
 
 func (d *Daemons) startZebra() {
 	var more []string
-	if d.Root == "" {
+	if !HasDaemon(d.Root, "mgmtd") {
 		more = []string{"-n"}
 	}
 	d.zebra = d.start("zebra", more...)
@@ -91,7 +94,7 @@ func prepare(t testing.TB, root string) *Daemons {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, for namespaces of its own")
 	}
-	uid, gid := frrUser(t, root)
+	uid, gid := User(t, root)
 	under := ""
 	if root != "" {
 		under = filepath.Join(root, "tmp")
@@ -109,24 +112,6 @@ func prepare(t testing.TB, root string) *Daemons {
 	t.Cleanup(func() { close(d.do) })
 	d.inside(d.isolate)
 	return d
-}
-
-// frrUser is FRR's user in a tree.
-func frrUser(t testing.TB, root string) (uid, gid int) {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("/", root, "etc/passwd"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if fields := strings.Split(line, ":"); fields[0] == "frr" && len(fields) > 3 {
-			uid, _ = strconv.Atoi(fields[2])
-			gid, _ = strconv.Atoi(fields[3])
-			return uid, gid
-		}
-	}
-	t.Fatal("FRR is not installed (make deps)")
-	return 0, 0
 }
 
 // thread runs what must run inside the namespaces, on a thread that is thrown away afterwards.
@@ -196,7 +181,14 @@ func (d *Daemons) AddVRF(name, device string) {
 	d.IP("link", "add", device, "type", "veth", "peer", "name", device+"-peer")
 	d.IP("link", "set", device+"-peer", "up")
 	d.IP("link", "set", device, "netns", name)
+	d.SetVRF(name, "up")
 	d.IP("-n", name, "link", "set", device, "up")
+}
+
+// SetVRF sets the VRF "up" or "down". What is its own device is lo, where it is a namespace.
+func (d *Daemons) SetVRF(name, state string) {
+	d.t.Helper()
+	d.IP("-n", name, "link", "set", "lo", state)
 }
 
 // DelVRF deletes the VRF and its device.
@@ -217,7 +209,7 @@ func (d *Daemons) StartBGP() {
 func (d *Daemons) StartSpeaker(namespace, address string) string {
 	d.t.Helper()
 	dir := filepath.Join(d.Dir, address)
-	uid, gid := frrUser(d.t, d.Root)
+	uid, gid := User(d.t, d.Root)
 	if err := errors.Join(os.Mkdir(dir, 0o755), os.Chown(dir, uid, gid)); err != nil {
 		d.t.Fatal(err)
 	}
@@ -272,10 +264,10 @@ func (d *Daemons) startIn(dir, name string, by []string, more ...string) *exec.C
 	within := strings.TrimPrefix(dir, d.Root)
 	arguments := append([]string{"-i", filepath.Join(within, name+".pid"),
 		"-z", filepath.Join(within, "zserv.api"), "--vty_socket", within, "-P", "0"}, more...)
-	if d.Root == "" || name != "mgmtd" && name != "staticd" { // which since FRR 9 read no file of their own
+	if !HasDaemon(d.Root, "mgmtd") || name != "mgmtd" && name != "staticd" { // which since FRR 9 read no file of their own
 		arguments = append(arguments, "-f", "/dev/null")
 	}
-	if d.Root != "" {
+	if HasDaemon(d.Root, "mgmtd") {
 		arguments = append(arguments, "-w") // since FRR 10 all daemons have to be told that VRFs are namespaces
 	}
 	command := append([]string{filepath.Join(daemonDir, name)}, arguments...)

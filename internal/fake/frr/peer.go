@@ -26,7 +26,7 @@ func StartPeer(t testing.TB) *Peer {
 	d.StopBGP()
 	p := &Peer{Daemons: d, t: t, bgp: vty.New(filepath.Join(d.Dir, "bgpd.vty")), rest: vty.New(filepath.Join(d.Dir, "bfdd.vty"))}
 	p.Restart()
-	bfdd := d.start("bfdd", "--bfdctl", filepath.Join(d.Dir, "bfdd.sock"))
+	bfdd := d.start("bfdd")
 	t.Cleanup(func() {
 		_, _ = p.bgp.Close(), p.rest.Close()
 		stop(bfdd)
@@ -69,10 +69,14 @@ func (p *Peer) ConfigureBFD(lines ...string) {
 	}
 }
 
-// ConfigureZebra has zebra take lines of configuration.
+// ConfigureZebra has zebra take lines of configuration, by way of mgmtd where that is how.
 func (p *Peer) ConfigureZebra(lines ...string) {
 	p.t.Helper()
-	zebra := vty.New(filepath.Join(p.Dir, "zebra.vty"))
+	daemon := "zebra"
+	if HasDaemon(p.Root, "mgmtd") {
+		daemon = "mgmtd"
+	}
+	zebra := vty.New(filepath.Join(p.Dir, daemon+".vty"))
 	defer func() { _ = zebra.Close() }()
 	if err := zebra.Configure(p.t.Context(), lines); err != nil {
 		p.t.Fatal(err)

@@ -238,14 +238,18 @@ func (s *session) prefix(words []string) (string, byte) {
 	}
 	type path struct {
 		NextHopVRF string `json:"nhVrfName,omitempty"`
+		Valid      bool   `json:"valid"`
 	}
 	var paths []path
 	if vrf != "" && s.bgp.inTable(vrf, prefix) {
-		paths = append(paths, path{})
+		paths = append(paths, path{Valid: true})
 	}
 	for _, in := range s.bgp.instances {
-		if vrf == "" && in.vrf != "" && s.bgp.inTable(in.vrf, prefix) && s.bgp.leaks(in.vrf, familyOf(prefix)) {
-			paths = append(paths, path{in.vrf})
+		if vrf != "" || in.vrf == "" || !s.bgp.inTable(in.vrf, prefix) {
+			continue
+		}
+		if valid := s.bgp.leaks(in.vrf, familyOf(prefix)); valid || s.bgp.invalid {
+			paths = append(paths, path{in.vrf, valid})
 		}
 	}
 	if paths == nil {

@@ -2,9 +2,7 @@ package zebra
 
 import (
 	"net/netip"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -22,15 +20,9 @@ var (
 	sixth  = netip.MustParsePrefix("2001:db8::11/128")
 )
 
-// on plays with the host's FRR, and with that of the lab's image where it was built: the drop came with 10.2.
+// on plays with each FRR there is: the drop came with 10.2.
 func on(t *testing.T, play func(*testing.T, *frr.Daemons, *Source)) {
-	roots := map[string]string{"host": ""}
-	if found, err := filepath.Glob("/var/cache/ovnbgp/lab/*/root/usr/lib/frr/mgmtd"); err != nil {
-		t.Fatal(err)
-	} else if len(found) > 0 {
-		roots["image"] = strings.TrimSuffix(found[0], "/usr/lib/frr/mgmtd")
-	}
-	for name, root := range roots {
+	for name, root := range frr.Roots(t) {
 		t.Run(name, func(t *testing.T) {
 			d := frr.StartAll(t, root)
 			d.IP("link", "add", "bgp-nic", "type", "veth", "peer", "name", "bgp-nic-peer")
