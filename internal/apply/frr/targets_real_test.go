@@ -15,6 +15,12 @@ import (
 func (r real) addTenant(vrf string, vni int) {
 	r.t.Helper()
 	r.AddVRF(vrf, "in-tenant")
+	eventually(r.t, func() error { // zebra reads a new namespace once: what is made in it meanwhile it may miss
+		if !r.kernelHas(r.t.Context(), vrf) {
+			return fmt.Errorf("zebra does not know %s", vrf)
+		}
+		return nil
+	})
 	for _, line := range []string{
 		fmt.Sprintf("link add vx-tenant type vxlan id %d local 10.0.0.1 dstport 4789 nolearning", vni), "link set vx-tenant netns " + vrf,
 		"-n " + vrf + " link add br-tenant address 02:00:00:00:00:0a type bridge", "-n " + vrf + " link set vx-tenant master br-tenant up",
