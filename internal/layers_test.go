@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"internal/client/speaker": {"internal/client/bfd"},
 	"internal/source/rib":     {"internal/model", "internal/client/speaker"},
 	"internal/source/zebra":   {"internal/client/vty"},
+	"internal/source/bgpd":    {"internal/model", "internal/client/vty"},
 	"internal/apply/gobgp":    {"internal/model", "internal/plan", "internal/client/speaker", "internal/client/bfd"},
 
 	"internal/reconcile": {"internal/model", "internal/plan", "internal/status", "internal/metrics"},

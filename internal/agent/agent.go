@@ -73,6 +73,7 @@ func Run(ctx context.Context, o Options) error {
 	metrics.RegisterReadings(registry, a.readings)
 	metrics.RegisterHostAddresses(registry, a.node.source.addresses.measure)
 	metrics.RegisterPeers(registry, a.node.measurePeers)
+	metrics.RegisterLearned(registry, a.node.measureLearned)
 	o.Log.Info("agent starts", slog.String("version", o.Version), slog.String("driver", string(settings.Node.Driver)),
 		slog.String("database", endpoints(settings)), slog.String("speaker", a.node.speakerText()))
 	return a.serve(ctx, registry)

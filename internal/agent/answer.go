@@ -19,13 +19,16 @@ import (
 func (a *Agent) Status(ctx context.Context) (status.Report, error) {
 	report := a.report()
 	report.Remarks = append(slices.Clip(report.Remarks), a.node.leftInFRR(ctx)...)
+	report.Learned = a.node.learned(ctx)
+	report.Remarks = append(report.Remarks, report.Learned.Remarks(takesDefault(a.node.source.config.Load().BGP))...)
 	if report.Peers = a.node.sessions(ctx); len(report.Peers) > 0 {
 		report.Judge()
 	}
 	return report, nil
 }
 
-// report is all of the status but the neighbours, of which nothing in it depends: it is asked for at each scrape.
+// report is all of the status but the neighbours and what they tell, on which nothing in it depends: it is asked for at each
+// scrape.
 func (a *Agent) report() status.Report {
 	report := a.loop.Status()
 	report.Speaker = a.node.speakerText()

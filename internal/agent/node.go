@@ -22,6 +22,7 @@ import (
 	"ovnbgp/internal/metrics"
 	"ovnbgp/internal/model"
 	"ovnbgp/internal/reconcile"
+	"ovnbgp/internal/source/bgpd"
 	"ovnbgp/internal/source/host"
 	sourceovn "ovnbgp/internal/source/ovn"
 	"ovnbgp/internal/source/rib"
@@ -57,7 +58,8 @@ type node struct {
 	speaker    *speaker.Speaker
 	gobgp      *gobgp.Applier
 	rib        *rib.Source
-	zebra      *zebra.Source // nil where the speaker is the one built in
+	zebra      *zebra.Source // nil where the speaker is the one built in, as
+	bgpd       *bgpd.Source
 }
 
 // connect makes the connections that do not wait for anybody; run makes the others.
@@ -97,7 +99,7 @@ func connect(ctx context.Context, s config.Settings, log *slog.Logger) (*node, e
 		n.source.learn(n.rib)
 		return n, nil
 	}
-	n.zebra = zebra.New(s.Paths.FRRSockets)
+	n.zebra, n.bgpd = zebra.New(s.Paths.FRRSockets), bgpd.New(s.Paths.FRRSockets)
 	n.addresses.Ask(n.zebra)
 	n.source.noted = n.zebra.Pokes()
 	return n, nil
@@ -159,7 +161,7 @@ func (n *node) close() error {
 		speaking = n.speaker.Close()
 	}
 	if n.zebra != nil {
-		speaking = n.zebra.Close()
+		speaking = errors.Join(n.zebra.Close(), n.bgpd.Close())
 	}
 	return errors.Join(speaking, n.frr.Close(), n.teller.Close(), n.conn.Close())
 }

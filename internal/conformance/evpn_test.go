@@ -55,6 +55,12 @@ func typeFive(s *scene) {
 	s.told(l, model.EVPN, tenant6+tenantPath)
 	s.same(l, before)
 	if speakers()[s.kind].frr {
+		for _, targets := range [][]string{nil, {"64999:100"}} { // FRR derives the same one by itself, and then overhears it
+			s.want.BGP.VRFs[0].Import, s.want.BGP.VRFs[0].Export = targets, targets
+			s.apply()
+		}
+		s.told(l, model.EVPN, tenant6+tenantPath)
+		s.same(l, before)
 		return
 	}
 	s.want.BGP.VRFs[0].Import = []string{"64999:100"}

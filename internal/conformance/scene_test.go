@@ -19,6 +19,8 @@ import (
 
 	"ovnbgp/internal/fake/fabric"
 	"ovnbgp/internal/model"
+	"ovnbgp/internal/source/bgpd"
+	"ovnbgp/internal/status"
 )
 
 const (
@@ -281,6 +283,37 @@ func (s *scene) learned(family model.Family, from ...*leaf) {
 		}
 		return nil
 	})
+	if s.frr != nil {
+		s.await(func() error { return s.observed(family, want) })
+	}
+}
+
+// observed tells whether the source that reads FRR says the same of the node's default as the kernel does.
+func (s *scene) observed(family model.Family, want []string) error {
+	source := bgpd.New(s.node.Dir)
+	defer source.Close()
+	learned := status.LearnedOf(source.Snapshot(s.t.Context()))
+	state := status.DefaultInKernel
+	if len(want) == 0 {
+		state = status.DefaultNone
+	}
+	for _, d := range learned.Defaults {
+		if model.FamilyOf(d.Prefix.Addr()) != family {
+			continue
+		}
+		var got []string
+		for _, r := range d.Main {
+			for _, h := range r.NextHops {
+				got = append(got, h.Device)
+			}
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" || d.State != state {
+			return fmt.Errorf("observed %q, which is %s, want %s (-want +got):\n%s", d, d.State, state, diff)
+		}
+		return nil
+	}
+	return fmt.Errorf("nothing observed of IPv%d: %+v", family, learned)
 }
 
 // defaults reads the devices, sorted, and the source of the node's default route.

@@ -21,13 +21,29 @@ func Learned(rib model.RIB, b model.BGP) (routes []model.Route, unknown bool) {
 	return routes, !rib.Known
 }
 
-// nextHops picks the paths that are used at once. Without relax they have the same AS path as the best.
-func nextHops(paths []model.LearnedPath, m model.Multipath) (hops []model.NextHop) {
+// Used leaves of each learned prefix the paths that are used at once.
+func Used(rib model.RIB, m model.Multipath) model.RIB {
+	rib.Learned = slices.Clone(rib.Learned)
+	for i, l := range rib.Learned {
+		rib.Learned[i].Paths = used(l.Paths, m)
+	}
+	return rib
+}
+
+// used picks the paths that are used at once, one for each next hop. Without relax they have the same AS path as the best.
+func used(paths []model.LearnedPath, m model.Multipath) (list []model.LearnedPath) {
 	for _, p := range paths {
-		hop := model.NextHop{Gateway: p.NextHop.WithZone(""), Device: p.NextHop.Zone()}
-		if len(hops) < max(1, m.Paths) && (m.Relax || p.ASPath == paths[0].ASPath) && !slices.Contains(hops, hop) {
-			hops = append(hops, hop)
+		same := func(x model.LearnedPath) bool { return x.NextHop == p.NextHop }
+		if len(list) < max(1, m.Paths) && (m.Relax || p.ASPath == paths[0].ASPath) && !slices.ContainsFunc(list, same) {
+			list = append(list, p)
 		}
+	}
+	return list
+}
+
+func nextHops(paths []model.LearnedPath, m model.Multipath) (hops []model.NextHop) {
+	for _, p := range used(paths, m) {
+		hops = append(hops, model.NextHop{Gateway: p.NextHop.WithZone(""), Device: p.NextHop.Zone()})
 	}
 	slices.SortFunc(hops, func(a, b model.NextHop) int {
 		return cmp.Or(a.Gateway.Compare(b.Gateway), cmp.Compare(a.Device, b.Device))

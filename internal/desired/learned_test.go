@@ -48,3 +48,29 @@ func TestLearned(t *testing.T) {
 	rib.Known = false
 	texts(b)
 }
+
+// TestUsed: of the paths those are used that become next hops, the best first, and what was read stays as it was.
+func TestUsed(t *testing.T) {
+	path := func(hop, as, from string) model.LearnedPath {
+		return model.LearnedPath{NextHop: netip.MustParseAddr(hop), ASPath: as, Neighbor: from}
+	}
+	rib := model.RIB{Learned: []model.Learned{{Prefix: netip.MustParsePrefix("0.0.0.0/0"), Paths: []model.LearnedPath{
+		path("192.0.2.2", "65001", "leaf1"), path("192.0.2.2", "65001", "leaf1 again"), path("192.0.2.1", "65002", "leaf2"), path("192.0.2.3", "65001", "leaf3")}}}}
+	for name, tt := range map[string]struct {
+		m    model.Multipath
+		want []string
+	}{
+		"all":    {model.Multipath{Paths: 8, Relax: true}, []string{"leaf1", "leaf2", "leaf3"}},
+		"two":    {model.Multipath{Paths: 2, Relax: true}, []string{"leaf1", "leaf2"}},
+		"strict": {model.Multipath{Paths: 8}, []string{"leaf1", "leaf3"}},
+		"one":    {model.Multipath{}, []string{"leaf1"}},
+	} {
+		var got []string
+		for _, p := range Used(rib, tt.m).Learned[0].Paths {
+			got = append(got, p.Neighbor)
+		}
+		if d := cmp.Diff(tt.want, got); d != "" || len(rib.Learned[0].Paths) != 4 {
+			t.Errorf("%s: %d paths read (-want +got):\n%s", name, len(rib.Learned[0].Paths), d)
+		}
+	}
+}

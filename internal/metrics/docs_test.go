@@ -41,6 +41,7 @@ func TestDocs(t *testing.T) {
 	RegisterReadings(&d, func() Readings { return Readings{} })
 	RegisterHostAddresses(&d, func() HostAddresses { return HostAddresses{} })
 	RegisterPeers(&d, func() []Peer { return nil })
+	RegisterLearned(&d, func() Learned { return Learned{} })
 	slices.Sort(d.lines)
 	want := "# Metrics\n\nServed in Prometheus' text form on `[metrics] listen`, path `/metrics`. Made from the code; do not edit.\n\n" +
 		"| Name | Meaning |\n|--|--|\n" + strings.Join(d.lines, "")

@@ -48,6 +48,10 @@ const (
 	BGPPeerPrefixes    = "ovnbgp_bgp_peer_prefixes"
 	BFDPeerUp          = "ovnbgp_bfd_peer_up"
 	BFDPeerDowns       = "ovnbgp_bfd_peer_down_events_total"
+
+	LearnedRead        = "ovnbgp_learned_read"
+	LearnedDefaultHops = "ovnbgp_learned_default_next_hops"
+	LearnedPrefixes    = "ovnbgp_learned_prefixes"
 )
 
 // Set is all metrics of an agent.

@@ -68,4 +68,6 @@ type Learned struct {
 type LearnedPath struct {
 	NextHop netip.Addr `json:"nextHop"` // with the device as its zone, where it is link-local
 	ASPath  string     `json:"asPath"`
+	// Neighbor told it: an address, or the interface where that names the neighbour.
+	Neighbor string `json:"neighbor,omitempty"`
 }

@@ -149,8 +149,8 @@ type Route struct {
 
 // NextHop is one of a learned route's next hops.
 type NextHop struct {
-	Gateway netip.Addr // of either family
-	Device  string     // "": the one that the gateway is on
+	Gateway netip.Addr `json:"gateway"`          // of either family
+	Device  string     `json:"device,omitempty"` // "": the one that the gateway is on
 }
 
 // MainTable is the kernel's main routing table, and LearnedMetric the metric of learned routes in it: FRR's, which lets

@@ -2,6 +2,7 @@ package model
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -29,5 +30,13 @@ type SessionFamily struct {
 	Sent     uint64    `json:"sent"`
 }
 
+// SessionEstablished is the state of a session that is up.
+const SessionEstablished = "established"
+
 // Up tells whether the session is established.
-func (s Session) Up() bool { return s.State == "established" }
+func (s Session) Up() bool { return s.State == SessionEstablished }
+
+// Has tells whether a family is spoken, or to be spoken, with the neighbour.
+func (s Session) Has(f BGPFamily) bool {
+	return slices.ContainsFunc(s.Families, func(x SessionFamily) bool { return x.Family == f })
+}

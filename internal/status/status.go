@@ -36,8 +36,10 @@ type Report struct {
 	// Speaker says who speaks BGP, and why it is that one.
 	Speaker string `json:"speaker,omitempty"`
 	// Peers are the speaker's neighbours, sorted by name.
-	Peers      []model.Session `json:"peers,omitempty"`
-	Subsystems []Subsystem     `json:"subsystems,omitempty"`
+	Peers []model.Session `json:"peers,omitempty"`
+	// Learned is what the neighbours tell of the way out of this node; nil where nobody was asked.
+	Learned    *Learned    `json:"learned,omitempty"`
+	Subsystems []Subsystem `json:"subsystems,omitempty"`
 
 	Wanted    int      `json:"wanted"`    // announcements that must be
 	Announced []string `json:"announced"` // keys the world is told now

@@ -117,6 +117,7 @@ func Write(w io.Writer, r Report) error {
 		if r.Speaker != "" {
 			fmt.Fprintf(t, "BGP speaker\t%s\n", r.Speaker)
 		}
+		writeLearned(t, r.Learned)
 		if !r.LastGood.IsZero() {
 			fmt.Fprintf(t, "last good round\t%s\n", ago(r.Time, r.LastGood))
 		}

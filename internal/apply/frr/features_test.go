@@ -115,7 +115,7 @@ func peerFeatures(with func(string, func(*model.Node))) {
 			In: model.Filter{All: true}, Out: model.Filter{Own: true}})
 		n.BGP.Peers[0].AllowOwnAS = true
 		n.BGP.VRFs = []model.BGPVRF{{Name: "vrf-10", VNI: 10, RD: "10.0.0.1:10", Import: []string{"64999:10"},
-			Export: []string{"64999:10"}, Redistribute: []string{"connected", "kernel"}}}
+			Export: []string{"64999:10", "64999:1010"}, Redistribute: []string{"connected", "kernel"}}}
 	})
 }
 

@@ -21,6 +21,30 @@ func ownedLearned(r netlink.Route) bool {
 	return r.Table == model.MainTable && r.Protocol == model.Protocol
 }
 
+// Defaults returns the default routes that stand in the main table by us.
+func (c *Carriers) Defaults(ctx context.Context) ([]model.MainRoute, error) {
+	actual, err := c.k.Actual(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("kernel: %w", err)
+	}
+	names := map[int]string{}
+	for _, l := range actual.Links {
+		names[l.Index] = l.Name
+	}
+	var list []model.MainRoute
+	for _, r := range actual.Routes {
+		if !ownedLearned(r) || r.Dst.Bits() != 0 {
+			continue
+		}
+		main := model.MainRoute{Prefix: r.Dst, By: model.ByBGP}
+		for _, h := range hopsOf(r) {
+			main.NextHops = append(main.NextHops, model.NextHop{Gateway: h.Gateway, Device: names[h.LinkIndex]})
+		}
+		list = append(list, main)
+	}
+	return list, nil
+}
+
 // planLearned compares the learned routes. While not all is known that was learned, none is deleted that peers have not told
 // yet: after a restart they carry what the node sends until then.
 func (c *Carriers) planLearned(s *steps, v *view, want model.Node) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"ovnbgp/internal/apply/kernel"
 	fakekernel "ovnbgp/internal/fake/kernel"
 	"ovnbgp/internal/model"
 )
@@ -22,6 +23,21 @@ func learnt(prefixes ...string) model.Node {
 			NextHops: []model.NextHop{{Gateway: gateway, Device: "br-ex"}}, Serves: []string{}})
 	}
 	return n
+}
+
+// defaults are the default routes of the main table as people are told.
+func defaults(t *testing.T, k *fakekernel.Kernel) (prefixes []string) {
+	t.Helper()
+	list, err := kernel.NewCarriers(k).Defaults(t.Context())
+	must(t, err)
+	for _, r := range list {
+		prefixes = append(prefixes, r.Prefix.String())
+		if r.By != model.ByBGP || len(r.NextHops) != 1 || r.NextHops[0].Device != "br-ex" {
+			t.Errorf("%+v", r)
+		}
+	}
+	slices.Sort(prefixes)
+	return prefixes
 }
 
 // TestLearnedUnknown: while not all is known, what nobody has told yet stays, and what was told and taken back goes.
@@ -56,6 +72,9 @@ func TestLearnedUnknown(t *testing.T) {
 		converge(t, k, c.node)
 		if got := have(); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.what, got, c.want)
+		}
+		if got := defaults(t, k); !slices.Equal(got, c.want) {
+			t.Errorf("%s: defaults %q, want %q", c.what, got, c.want)
 		}
 	}
 }

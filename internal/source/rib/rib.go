@@ -91,22 +91,47 @@ func (s *Source) Snapshot(ctx context.Context) (model.RIB, error) {
 	if err != nil {
 		return model.RIB{}, err
 	}
-	rib := model.RIB{Known: complete}
-	for _, family := range []bgp.Family{bgp.RF_IPv4_UC, bgp.RF_IPv6_UC} {
-		err := b.ListPath(apiutil.ListPathRequest{TableType: api.TableType_TABLE_TYPE_GLOBAL, Family: family},
-			func(nlri bgp.NLRI, known []*apiutil.Path) {
-				if l, ok := learned(nlri, known); ok {
-					rib.Learned = append(rib.Learned, l)
-				}
-			})
+	rib, err := read(b, nil, nil)
+	if err != nil {
+		return model.RIB{}, err
+	}
+	if rib.Known = complete; !complete {
+		rib.Gone = s.gone(b, rib.Learned)
+	}
+	return rib, nil
+}
+
+// Defaults reads the default routes alone, however many others there are. Nothing is known of a speaker that does not speak
+// yet.
+func (s *Source) Defaults() (model.RIB, error) {
+	b, _, err := s.speaker.Server()
+	if err != nil {
+		return model.RIB{}, nil
+	}
+	known := s.isKnown(b)
+	rib, err := read(b, exactly(model.IPv4Unicast), exactly(model.IPv6Unicast))
+	rib.Known = known
+	return rib, err
+}
+
+func exactly(f model.BGPFamily) []*apiutil.LookupPrefix {
+	return []*apiutil.LookupPrefix{{Prefix: model.DefaultRoute(f).String()}}
+}
+
+// read lists what peers told, of each family those prefixes that are asked for; nil asks for all.
+func read(b *server.BgpServer, v4, v6 []*apiutil.LookupPrefix) (rib model.RIB, err error) {
+	for _, r := range []apiutil.ListPathRequest{{Family: bgp.RF_IPv4_UC, Prefixes: v4}, {Family: bgp.RF_IPv6_UC, Prefixes: v6}} {
+		r.TableType = api.TableType_TABLE_TYPE_GLOBAL
+		err := b.ListPath(r, func(nlri bgp.NLRI, known []*apiutil.Path) {
+			if l, ok := learned(nlri, known); ok {
+				rib.Learned = append(rib.Learned, l)
+			}
+		})
 		if err != nil {
 			return model.RIB{}, fmt.Errorf("read what BGP peers told: %w", err)
 		}
 	}
 	slices.SortFunc(rib.Learned, func(a, b model.Learned) int { return a.Prefix.Compare(b.Prefix) })
-	if !complete {
-		rib.Gone = s.gone(b, rib.Learned)
-	}
 	return rib, nil
 }
 
@@ -199,6 +224,7 @@ func learned(nlri bgp.NLRI, known []*apiutil.Path) (model.Learned, bool) {
 
 // pathOf reads a path. A link-local next hop is on the link of the session.
 func pathOf(k *apiutil.Path) (p model.LearnedPath) {
+	p.Neighbor = k.PeerAddress.String()
 	for _, attribute := range k.Attrs {
 		switch x := attribute.(type) {
 		case *bgp.PathAttributeNextHop:

@@ -160,10 +160,10 @@ func tenant(b model.BGP, x model.BGPVRF) instance {
 	if x.RD != "" {
 		evpn.Lines = append(evpn.Lines, "rd "+x.RD)
 	}
-	for _, target := range x.Import {
+	for _, target := range imported(b.AS, x) {
 		evpn.Lines = append(evpn.Lines, "route-target import "+target)
 	}
-	for _, target := range x.Export {
+	for _, target := range exported(b.AS, x) {
 		evpn.Lines = append(evpn.Lines, "route-target export "+target)
 	}
 	made.Families = append(made.Families, evpn)

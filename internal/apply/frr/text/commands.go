@@ -235,7 +235,7 @@ func (d Difference) instances(name Daemon, w *writer) {
 				some = append(some, c)
 			}
 		}
-		writeInstance(some, w)
+		writeInstance(d.typed(some), w)
 	}
 	w.leave(0)
 }
