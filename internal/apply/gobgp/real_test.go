@@ -313,7 +313,7 @@ func TestRealNewNeighbor(t *testing.T) {
 			want.BGP.GracefulRestart.PreserveForwarding = false
 			s.apply(want)
 			fake.Eventually(t, 15*time.Second, "BFD is up", func() bool { return strings.Contains(leaf.Show("show bgp neighbors "+us), "Status: Up") })
-			// From 10.4 on BGP may come up after it, at its second try.
+			// bgpd 10.7 may refuse the first OPEN: BGP comes up after BFD then.
 			fake.Eventually(t, 15*time.Second, "BGP is up", func() bool { return leaf.Neighbor(us).State == "Established" })
 			list, err := s.Sessions(t.Context())
 			if n := leaf.Neighbor(us); n.State != "Established" || n.Established != 1 || len(list) != 1 || list[0].Established != 1 || list[0].BFDDowns != 0 {
