@@ -119,6 +119,11 @@ func (d Default) ours() (model.MainRoute, bool) {
 	return model.MainRoute{}, false
 }
 
+// anothers tells whether the main table has a default route that BGP has not put there.
+func (d Default) anothers() bool {
+	return slices.ContainsFunc(d.Main, func(r model.MainRoute) bool { return r.By != model.ByBGP })
+}
+
 // leads tells whether a route has the next hop of a path. On a path's device both must agree where both know it.
 func leads(r model.MainRoute, p model.LearnedPath) bool {
 	return slices.ContainsFunc(r.NextHops, func(h model.NextHop) bool {
@@ -143,7 +148,7 @@ func (l *Learned) Remarks(takes func(model.BGPFamily) bool) (list []Remark) {
 	for _, d := range l.Defaults {
 		r := Remark{Row: "BGP " + d.Prefix.String()}
 		switch {
-		case d.State == DefaultNone && d.Up > 0 && len(d.Main) == 0 && d.MainErr == "" && takes(d.Family):
+		case d.State == DefaultNone && d.Up > 0 && !d.anothers() && d.MainErr == "" && takes(d.Family):
 			r.Reason = "no-default-route"
 			r.Text = neighbors(d.Up) + " up and none tells a default route: unless another leads out, what this node sends to the world goes nowhere"
 			r.Fix = "have the neighbours originate it, and look whether a filter on either side stops it"
