@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,11 +43,10 @@ func (n Node) StartOldAgent() error {
 
 // oldAgent lists the processes of the Python agent: itself and its privileged helpers.
 func (n Node) oldAgent() []process {
-	text, err := os.ReadFile(n.Path(oldAgentPid))
-	if err != nil {
+	leader := n.oldAgentLeader()
+	if leader == "" {
 		return nil
 	}
-	leader := strings.TrimSpace(string(text))
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
@@ -67,6 +67,15 @@ func (n Node) oldAgent() []process {
 		}
 	}
 	return all
+}
+
+// oldAgentLeader is the Python agent's own number, outside the node; "" where none was started.
+func (n Node) oldAgentLeader() string {
+	text, err := os.ReadFile(n.Path(oldAgentPid))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
 }
 
 // OldAgentIdle waits until the Python agent has read everything and has nothing more to do: it runs its loops, and for
@@ -117,17 +126,31 @@ func processorTicks(pid int) (int, error) {
 	return user + system, errors.Join(err1, err2)
 }
 
-// StopOldAgent asks the node's Python agent to end and waits until it and its helpers have. None is success.
+// StopOldAgent ends the node's Python agent as its service does: all of it is asked to end, and what is left when the agent
+// itself is gone is killed. It may start a helper anew while it ends, whom nobody asks. None is success.
 func (n Node) StopOldAgent(ctx context.Context) error {
-	for _, p := range n.oldAgent() {
-		if err := unix.Kill(p.PID, unix.SIGTERM); err != nil && !errors.Is(err, unix.ESRCH) {
-			return fmt.Errorf("node %s: end the Python agent: %w", n.Name, err)
-		}
+	if err := endAll(n.oldAgent(), unix.SIGTERM); err != nil {
+		return fmt.Errorf("node %s: end the Python agent: %w", n.Name, err)
 	}
 	return poll(ctx, 5*time.Minute, oldAgentLook, func() error {
-		if left := n.oldAgent(); len(left) > 0 {
-			return fmt.Errorf("node %s: %d processes of the Python agent have not ended", n.Name, len(left))
+		left := n.oldAgent()
+		if len(left) == 0 {
+			return nil
 		}
-		return nil
+		if !slices.ContainsFunc(left, func(p process) bool { return strconv.Itoa(p.PID) == n.oldAgentLeader() }) {
+			if err := endAll(left, unix.SIGKILL); err != nil {
+				return fmt.Errorf("node %s: end the Python agent's helpers: %w", n.Name, err)
+			}
+		}
+		return fmt.Errorf("node %s: %d processes of the Python agent have not ended", n.Name, len(left))
 	})
+}
+
+func endAll(all []process, by unix.Signal) error {
+	for _, p := range all {
+		if err := unix.Kill(p.PID, by); err != nil && !errors.Is(err, unix.ESRCH) {
+			return err
+		}
+	}
+	return nil
 }
