@@ -105,6 +105,9 @@ func (a *Agent) outcome(ctx context.Context, input roundInput, key string) (*exp
 	report := a.loop.Status()
 	announced := slices.Contains(report.Announced, key)
 	outcome := &explain.Status{Announced: &announced}
+	if announced {
+		outcome.Fabric = a.node.fabric(ctx, key)
+	}
 	for _, s := range preview.Steps {
 		if s.Verb != plan.Delete && (s.Serves == nil || slices.Contains(s.Serves, key)) {
 			outcome.Objects = append(outcome.Objects, explain.Object{Text: s.Object, State: "not in place",

@@ -52,12 +52,16 @@ func (n *node) embedded() bool { return n.speaks == config.SpeakerEmbedded }
 
 // sessions lists the neighbours of whoever speaks, with what each was sent; none where that cannot be told.
 func (n *node) sessions(ctx context.Context) []model.Session {
-	if !n.embedded() {
-		return nil
-	}
 	const enough = 2 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, enough)
 	defer cancel()
+	if !n.embedded() {
+		learned, err := n.bgpd.Snapshot(ctx)
+		if err != nil {
+			return nil // as below
+		}
+		return learned.Neighbors
+	}
 	list, err := n.gobgp.CountedSessions(ctx)
 	if err != nil {
 		return nil // the subsystem's own line says what is wrong

@@ -65,6 +65,18 @@ type Status struct {
 	Announced *bool
 	// Held is set when the guard keeps the announcement though it is not wanted any more: the reason.
 	Held string
+	// Fabric is what came of an announcement at the BGP speaker; nil when that was not asked.
+	Fabric *Fabric
+}
+
+// Fabric says which BGP neighbours the speaker tells of an address.
+type Fabric struct {
+	// Told are these neighbours, sorted, as far as the speaker says.
+	Told []string
+	// Silent says why it tells none; "" when it tells some.
+	Silent string
+	// Unknown says why the speaker cannot say.
+	Unknown string
 }
 
 // Address answers for one address. status may be nil: then the agent was not asked, and whether the address is
@@ -76,7 +88,7 @@ func Address(in desired.Input, c config.Node, a netip.Addr, status *Status) Answ
 		answer.Objects = status.Objects
 	}
 	answer.Checks = []Check{known(d), wanted(d), built(d, status), announced(d, status)}
-	answer.Why, answer.Fix = why(answer.Checks, d)
+	answer.Why, answer.Fix = why(answer.Checks, d, status)
 	return answer
 }
 
@@ -147,10 +159,17 @@ func announced(d model.Decision, s *Status) Check {
 		c.Result, c.Text = Unknown, "the agent was not asked"
 	case s.Announced == nil:
 		c.Result, c.Text = Unknown, "what is announced could not be read"
+	case *s.Announced && s.Fabric != nil && s.Fabric.Unknown != "":
+		c.Result, c.Text = Unknown, s.Fabric.Unknown
+	case *s.Announced && s.Fabric != nil && s.Fabric.Silent != "":
+		c.Result, c.Text = No, s.Fabric.Silent
 	case *s.Announced:
 		c.Result, c.Text = Yes, d.Key
 		if s.Held != "" {
 			c.Text = "held: " + s.Held
+		}
+		if s.Fabric != nil && len(s.Fabric.Told) > 0 {
+			c.Text += ", to " + strings.Join(s.Fabric.Told, ", ")
 		}
 	default:
 		c.Result, c.Text = No, "by this agent" // FRR's own configuration may have it too
@@ -159,7 +178,7 @@ func announced(d model.Decision, s *Status) Check {
 }
 
 // why is the first thing that is not as it should be, else the reason of the announcement.
-func why(checks []Check, d model.Decision) (text, fix string) {
+func why(checks []Check, d model.Decision, s *Status) (text, fix string) {
 	if d.Verdict != model.Announced {
 		return d.Text, d.Fix
 	}
@@ -167,6 +186,8 @@ func why(checks []Check, d model.Decision) (text, fix string) {
 		switch {
 		case c.Result == No && c.Question == "built":
 			return "not built: " + c.Text, ""
+		case c.Result == No && s != nil && s.Fabric != nil && s.Fabric.Silent != "":
+			return "built, and not heard by the fabric: " + c.Text, ""
 		case c.Result == No:
 			return "built, and not announced yet", ""
 		}

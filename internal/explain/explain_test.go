@@ -55,6 +55,33 @@ func TestAddress(t *testing.T) {
   node                 node1
   object     in place  rule to 203.0.113.11/32 lookup 17900
 `},
+		{"heard", "203.0.113.11", &Status{Objects: []Object{ok}, Announced: &yes, Fabric: &Fabric{Told: []string{"leaf1", "leaf2"}}}, `203.0.113.11
+  known      yes       Logical_Switch_Port u3 (port vm1)
+  wanted     yes       port vm1 is up here, on provider network public (br-ex)
+  built      yes       1 objects in place
+  announced  yes       bgp-vrf 203.0.113.11/32, to leaf1, leaf2
+  why                  port vm1 is up here, on provider network public (br-ex)
+  node                 node1
+  object     in place  rule to 203.0.113.11/32 lookup 17900
+`},
+		{"not heard", "203.0.113.11", &Status{Objects: []Object{ok}, Announced: &yes, Fabric: &Fabric{Silent: "no BGP neighbour has a session"}}, `203.0.113.11
+  known      yes       Logical_Switch_Port u3 (port vm1)
+  wanted     yes       port vm1 is up here, on provider network public (br-ex)
+  built      yes       1 objects in place
+  announced  no        no BGP neighbour has a session
+  why                  built, and not heard by the fabric: no BGP neighbour has a session
+  node                 node1
+  object     in place  rule to 203.0.113.11/32 lookup 17900
+`},
+		{"the speaker cannot say", "203.0.113.11", &Status{Objects: []Object{ok}, Announced: &yes, Fabric: &Fabric{Unknown: "FRR does not answer"}}, `203.0.113.11
+  known      yes       Logical_Switch_Port u3 (port vm1)
+  wanted     yes       port vm1 is up here, on provider network public (br-ex)
+  built      yes       1 objects in place
+  announced  unknown   FRR does not answer
+  why                  port vm1 is up here, on provider network public (br-ex)
+  node                 node1
+  object     in place  rule to 203.0.113.11/32 lookup 17900
+`},
 		{"not built", "203.0.113.11", &Status{Objects: []Object{ok, bad}, Announced: &no}, `203.0.113.11
   known      yes       Logical_Switch_Port u3 (port vm1)
   wanted     yes       port vm1 is up here, on provider network public (br-ex)

@@ -30,11 +30,17 @@ type SessionFamily struct {
 	Sent     uint64    `json:"sent"`
 }
 
-// SessionEstablished is the state of a session that is up.
-const SessionEstablished = "established"
+// States of a session, as FRR calls them too.
+const (
+	SessionEstablished = "established"
+	SessionShut        = "idle (admin)" // by this node's own operator
+)
 
 // Up tells whether the session is established.
 func (s Session) Up() bool { return s.State == SessionEstablished }
+
+// Down tells whether the session should be up and is not.
+func (s Session) Down() bool { return !s.Up() && s.State != SessionShut }
 
 // Has tells whether a family is spoken, or to be spoken, with the neighbour.
 func (s Session) Has(f BGPFamily) bool {

@@ -51,7 +51,7 @@ func (r *Report) told() int {
 // down counts the neighbours without a session: what is announced does not reach them.
 func (r *Report) down() (n int) {
 	for _, p := range r.Peers {
-		if !p.Up() {
+		if p.Down() {
 			n++
 		}
 	}

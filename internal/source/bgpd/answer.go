@@ -60,13 +60,15 @@ func summaryKey(f model.BGPFamily) string { return strings.Replace(string(f), " 
 
 // answer is what "show bgp FAMILY PREFIX json" says.
 type answer struct {
-	Paths []path `json:"paths"`
+	Paths []path              `json:"paths"`
+	Told  map[string]struct{} `json:"advertisedTo"` // by neighbour
 }
 
 type path struct {
 	ASPath struct {
 		Text string `json:"string"`
 	} `json:"aspath"`
+	Valid     bool `json:"valid"`
 	Multipath bool `json:"multipath"` // used beside the best one
 	Best      struct {
 		Overall bool `json:"overall"`

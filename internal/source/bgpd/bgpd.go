@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -96,6 +97,23 @@ func (s *Source) look(ctx context.Context) (model.Learning, error) {
 		l.Main = append(l.Main, main...)
 	}
 	return l, nil
+}
+
+// Told returns the neighbours that bgpd tells of a prefix, sorted, and whether it has the prefix in the default instance at
+// all. What leaks out of a VRF without effect is not there, or not valid.
+func (s *Source) Told(ctx context.Context, prefix netip.Prefix) (to []string, has bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, enough)
+	defer cancel()
+	family := model.IPv4Unicast
+	if prefix.Addr().Is6() {
+		family = model.IPv6Unicast
+	}
+	var a answer
+	if err := ask(ctx, s.bgpd, fmt.Sprintf("show bgp %s %s json", family, prefix), &a); err != nil {
+		return nil, false, fmt.Errorf("ask FRR whom it tells of %s: %w", prefix, err)
+	}
+	has = slices.ContainsFunc(a.Paths, func(p path) bool { return p.Valid })
+	return slices.Sorted(maps.Keys(a.Told)), has, nil
 }
 
 // families are those whose default routes are looked for.

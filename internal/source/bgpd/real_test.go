@@ -167,6 +167,49 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// TestTold: it is told whom bgpd tells of a prefix, which is not everybody, and that it has none.
+func TestTold(t *testing.T) {
+	b := newBed(t, default4)
+	b.start()
+	if err := b.frr.Configure(t.Context(), "bgpd", "router bgp 64999\n no bgp network import-check\n address-family ipv4 unicast\n"+
+		"  network 203.0.113.9/32\n exit-address-family\nexit\n"); err != nil {
+		t.Fatal(err)
+	}
+	s := New(b.node.Dir)
+	defer s.Close()
+	tells := func(want ...string) {
+		t.Helper()
+		err := fabric.Await(t.Context(), func() error {
+			to, has, err := s.Told(t.Context(), netip.MustParsePrefix("203.0.113.9/32"))
+			if d := cmp.Diff(want, to); d != "" || !has || err != nil {
+				return fmt.Errorf("has it: %t, %v (-want +got):\n%s", has, err, d)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%v\n%s", err, b.frr.Log())
+		}
+	}
+	tells("10.0.1.1", "eth2")
+	if err := b.frr.Configure(t.Context(), "bgpd", "router bgp 64999\n neighbor 10.0.1.1 shutdown\nexit\n"); err != nil {
+		t.Fatal(err)
+	}
+	tells("eth2")
+	l, err := s.look(t.Context())
+	if err != nil || len(l.Neighbors) != 2 || l.Neighbors[0].Down() || l.Neighbors[0].State != model.SessionShut {
+		t.Errorf("one shut by the operator: %+v, %v", l.Neighbors, err)
+	}
+	for _, p := range []string{"203.0.113.10/32", "2001:db8::1/128"} {
+		if to, has, err := s.Told(t.Context(), netip.MustParsePrefix(p)); len(to) > 0 || has || err != nil {
+			t.Errorf("%s, which nobody announces: to %v, has it: %t, %v", p, to, has, err)
+		}
+	}
+	b.frr.Kill("bgpd")
+	if _, _, err := s.Told(t.Context(), netip.MustParsePrefix("203.0.113.9/32")); err == nil {
+		t.Error("a bgpd that is dead tells nobody, and that is not known")
+	}
+}
+
 // TestNotInKernel: what bgpd has learned and the kernel does not lead by is told, with what is there instead.
 func TestNotInKernel(t *testing.T) {
 	b := newBed(t, default4)
