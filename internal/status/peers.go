@@ -23,8 +23,12 @@ func writePeers(out *bytes.Buffer, r Report) {
 		if bfd == "" {
 			bfd = "-"
 		}
+		remark := p.Warning
+		if remark == "" && p.LastError != "" {
+			remark = "last error: " + p.LastError
+		}
 		in, told := prefixes(p)
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d/%d\t%s\t%s\n", p.Name, address, as, p.State, up, in, told, bfd, p.Warning)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d/%d\t%s\t%s\n", p.Name, address, as, p.State, up, in, told, bfd, remark)
 	})
 }
 

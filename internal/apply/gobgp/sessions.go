@@ -40,6 +40,8 @@ func (a *Applier) sessions(ctx context.Context, counted bool) ([]model.Session, 
 			Established: a.speaker.Established(name), Warning: have.Fault}
 		if s.Up() {
 			s.Since = p.GetTimers().GetState().GetUptime().AsTime()
+		} else {
+			s.LastError = have.LastError
 		}
 		for _, f := range p.GetAfiSafis() {
 			count := model.SessionFamily{Family: familyName(f.GetConfig().GetFamily()),

@@ -35,7 +35,7 @@ func (s *Speaker) peerChanged(e *apiutil.WatchEventMessage_PeerEvent) {
 	default: // it is down; GoBGP tells again what for
 	}
 	if have.bgp == up {
-		s.log.Debug("BGP session down", have.object(), slog.String("why", state.DisconnectMessage))
+		s.wentDown(have, state.DisconnectMessage)
 	}
 	s.feed(have, in, state.DisconnectMessage)
 }
@@ -54,7 +54,7 @@ func (s *Speaker) cameUp(have *session, as uint32) {
 	default:
 		s.log.Info("BGP session up", have.object())
 		s.ups[have.Name]++
-		have.Fault = ""
+		have.Fault, have.outage = "", outage{}
 		s.feed(have, bgpUp, "BGP is up")
 	}
 }
@@ -74,6 +74,7 @@ func (s *Speaker) bfdChanged(c bfd.Change) {
 			have.bgp = up // of which we are to hear yet
 		}
 		if have.bgp == up {
+			have.outage.begin("BFD is down: " + c.Cause.String())
 			s.log.Warn("BFD session down, the BGP session ends", have.object(), slog.String("why", c.Cause.String()))
 		}
 		s.feed(have, bfdFailed, c.Cause.String())

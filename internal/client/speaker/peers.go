@@ -53,6 +53,9 @@ func (s *Speaker) set(ctx context.Context, p Peer, address netip.Addr) error {
 		have = nil
 	}
 	next := &session{Session: Session{Peer: p, Address: address}}
+	if have != nil {
+		next.outage.last = have.outage.last
+	}
 	var deeds []action
 	next.course, deeds = begin(p.BFD != nil, p.Restarting || have != nil, s.bfd.Status()[address].State == bfd.Up)
 	if err := s.do(next, deeds, "configured"); err != nil {
@@ -253,7 +256,7 @@ func (s *Speaker) Sessions() map[string]Session {
 	list := make(map[string]Session, len(s.sessions))
 	for name, have := range s.sessions {
 		told := have.Session
-		told.Waiting = have.bgp == held
+		told.Waiting, told.LastError = have.bgp == held, have.outage.last
 		list[name] = told
 	}
 	return list

@@ -52,6 +52,8 @@ type Session struct {
 	Waiting bool
 	// Fault is why the speaker closed the session itself; "" while the neighbour is who it should be.
 	Fault string
+	// LastError is why the session is down, as far as it is known; "" while it is up.
+	LastError string
 }
 
 // Options are for New.
@@ -93,7 +95,8 @@ type Speaker struct {
 type session struct {
 	Session
 	course
-	wait *time.Timer
+	outage outage
+	wait   *time.Timer
 }
 
 // New returns a speaker that does not speak yet.
@@ -189,7 +192,7 @@ func (s *Speaker) Start(ctx context.Context, g Global, prepare func(*server.BgpS
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	level := &slog.LevelVar{}
-	logger, served := hush(s.log.Handler()), make(chan struct{})
+	logger, served := hush(s.log.Handler(), s.heard), make(chan struct{})
 	started := server.NewBgpServer(server.LoggerOption(slog.New(logger), level))
 	go func() {
 		defer close(served)
