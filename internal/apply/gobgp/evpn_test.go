@@ -219,7 +219,7 @@ func TestRealLostBridge(t *testing.T) {
 func TestTypeFiveHandedOn(t *testing.T) {
 	for _, self := range []bool{false, true} {
 		families := []model.PeerFamily{{Family: model.EVPN, Out: model.Filter{All: true}, NextHopSelf: self}}
-		made := makePolicy(model.Peer{Name: "leaf", Families: families}, vtep, true, netip.Addr{})
+		made := makePolicy(model.Peer{Name: "leaf", Families: families}, vtep, true, netip.Addr{}, false)
 		if len(made.policy.Statements) != 2 {
 			t.Fatalf("statements: %v", made.policy.Statements)
 		}

@@ -28,29 +28,45 @@ func (s *side) round(want model.Node) map[string]string {
 	return failed
 }
 
-// TestRealOneBad: a neighbour whose link has no IPv6 and a VRF, which the speaker cannot have, do not keep it from the other
-// neighbour, nor from changing that one's filters.
+// TestRealOneBad: a neighbour whose link has no IPv6 is told its IPv4 prefixes, and IPv6 ones in the same session once it has.
+// It and a VRF, which the speaker cannot have, do not keep it from the other neighbour, nor from changing filters.
 func TestRealOneBad(t *testing.T) {
 	leaf := numbered(t, "eth1", "100.64.1")
-	numbered(t, "eth2", "100.64.2")
+	bad := numbered(t, "eth2", "100.64.2")
 	ip(t, "-6 addr flush dev eth2 scope global")
 	s := newSide(t)
 	want := node(model.Peer{Name: "leaf1", Address: netip.MustParseAddr("100.64.1.1")},
 		model.Peer{Name: "bad", Address: netip.MustParseAddr("100.64.2.1")})
 	want.BGP.VRFs = []model.BGPVRF{{Name: "vrf-10", VNI: 10}}
-	want.Announcements = announced("203.0.113.9/32")
+	want.Announcements = announced("203.0.113.9/32", "2001:db8::9/128")
 	s.round(want) // starts the speaker
 	s.round(want)
 	failed := s.round(want)
-	if len(failed) != 2 || !strings.Contains(failed["VRF vrf-10"], "VRF vrf-10: the embedded speaker") {
+	if len(failed) != 2 || !strings.Contains(failed["filters of peers"], "take ipv6 out of the neighbour's families") || !strings.Contains(failed["VRF vrf-10"], "VRF vrf-10: the embedded speaker") {
 		t.Errorf("failed: %q", failed)
 	}
 	fake.Eventually(t, 15*time.Second, "the good leaf has all", func() bool { return leaf.Routes("ipv4 unicast")["203.0.113.9/32"] != nil })
-	want.BGP.Peers[0].Families[0].Out.Attributes = model.Attributes{Communities: []model.Community{64999<<16 | 7}}
+	fake.Eventually(t, 15*time.Second, "the bad one has IPv4", func() bool { return bad.Routes("ipv4 unicast")["203.0.113.9/32"] != nil })
+	for i := range want.BGP.Peers {
+		want.BGP.Peers[i].Families[0].Out.Attributes = model.Attributes{Communities: []model.Community{64999<<16 | 7}}
+	}
 	s.round(want)
-	fake.Eventually(t, 5*time.Second, "the filter's community is told", func() bool {
-		return strings.Contains(leaf.Detail("ipv4 unicast", "203.0.113.9/32"), "64999:7")
-	})
+	for _, p := range []*fake.Peer{leaf, bad} {
+		fake.Eventually(t, 5*time.Second, "the filter's community is told", func() bool {
+			return strings.Contains(p.Detail("ipv4 unicast", "203.0.113.9/32"), "64999:7")
+		})
+	}
+	if bad.Routes("ipv6 unicast")["2001:db8::9/128"] != nil {
+		t.Error("the bad one is told IPv6, by which next hop?")
+	}
+	ip(t, "addr add "+linkPrefix("100.64.2")+"2/64 dev eth2 nodad")
+	if failed := s.round(want); len(failed) != 1 {
+		t.Errorf("failed: %q", failed)
+	}
+	fake.Eventually(t, 5*time.Second, "the bad one has IPv6", func() bool { return bad.Routes("ipv6 unicast")["2001:db8::9/128"] != nil })
+	if n := s.speaker.Established("bad"); n != 1 {
+		t.Errorf("its session came up %d times", n)
+	}
 }
 
 // TestRealLostIPv6: the address that is a neighbour's next hop goes while its session is up. It keeps what it has, and the

@@ -2,6 +2,7 @@ package gobgp
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -10,6 +11,9 @@ import (
 
 	"ovnbgp/internal/model"
 )
+
+// errNoNextHop is the error of a neighbour that can be told all but IPv6 prefixes.
+var errNoNextHop = errors.New("the embedded speaker cannot tell IPv6 prefixes")
 
 // nextHops finds the next hops of IPv6 paths on sessions between IPv4 addresses. It reads the addresses of this host once,
 // and only when a neighbour has it ask.
@@ -35,8 +39,8 @@ func (n *nextHops) of(p model.Peer, address netip.Addr) (netip.Addr, error) {
 	if found := nextHopOn(n.interfaces, p.Source, address); found.IsValid() {
 		return found, nil
 	}
-	return netip.Addr{}, fmt.Errorf("peer %s: the embedded speaker cannot tell IPv6 prefixes to %s: no interface with an address "+
-		"on its link has an IPv6 address to be the next hop", p.Name, address)
+	return netip.Addr{}, fmt.Errorf("peer %s: %w to %s: no interface with an address on its link has a global IPv6 address to be "+
+		"the next hop; give it one, or take ipv6 out of the neighbour's families; all else is told", p.Name, errNoNextHop, address)
 }
 
 // nextHopOn picks the first global IPv6 address of an interface that the address is on, or that has the source.

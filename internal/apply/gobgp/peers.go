@@ -172,7 +172,7 @@ func (a *Applier) setPeer(ctx context.Context, want model.Node, p model.Peer, ne
 	session := have[p.Name]
 	session.Address = address
 	have[p.Name] = session
-	if _, err := (&nextHops{}).of(p, address); err != nil {
+	if _, err := (&nextHops{}).of(p, address); err != nil && !errors.Is(err, errNoNextHop) {
 		return err
 	}
 	policies, _ := a.policies(want.BGP, have) // what is wrong with others is said by the step of the filters

@@ -53,8 +53,9 @@ func (a *Applier) planPolicies(s *steps, b model.BGP, have map[string]speaker.Se
 		}})
 }
 
-// policies makes the policies of the neighbours that are there, by name. Where one's cannot be made it keeps those that
-// are in force, and the error is of that neighbour alone.
+// policies makes the policies of the neighbours that are there, by name. Where the next hop of IPv6 paths is not found, a
+// neighbour keeps those that are in force, and one that has none, or never had that next hop, is told all but IPv6. The
+// error is of that neighbour alone.
 func (a *Applier) policies(b model.BGP, have map[string]speaker.Session) (map[string]policy, error) {
 	list, hops := map[string]policy{}, &nextHops{}
 	var errs []error
@@ -66,35 +67,47 @@ func (a *Applier) policies(b model.BGP, have map[string]speaker.Session) (map[st
 		next, err := hops.of(p, session.Address)
 		if err != nil {
 			errs = append(errs, err)
-			kept, err := a.keptPolicies(p.Name)
-			maps.Copy(list, kept)
-			errs = append(errs, err)
-			continue
+			kept, unread := a.keptPolicies(p.Name)
+			errs = append(errs, unread)
+			if unread != nil || kept != nil || !errors.Is(err, errNoNextHop) {
+				maps.Copy(list, kept)
+				continue
+			}
 		}
 		for _, out := range []bool{false, true} {
-			made := makePolicy(p, session.Address, out, next)
+			made := makePolicy(p, session.Address, out, next, errors.Is(err, errNoNextHop))
 			list[made.name] = made
 		}
 	}
 	return list, errors.Join(errs...)
 }
 
-// keptPolicies are a neighbour's policies in force. They are there already: what they do is not told.
+// keptPolicies are a neighbour's policies in force that tell it all; nil: there are none. They are there already: what they do
+// is not told.
 func (a *Applier) keptPolicies(peer string) (map[string]policy, error) {
 	b, _, err := a.speaker.Server()
 	if err != nil {
 		return nil, err
 	}
 	force, err := inForce(b)
-	kept := map[string]policy{}
+	var kept map[string]policy
+	limited := false
 	for name := range force {
 		for _, out := range []bool{false, true} {
 			// A name may hold spaces, and one neighbour's may begin another's: the digest is without.
 			digest, ours := strings.CutPrefix(name, policyName(peer, out, ""))
-			if ours && !strings.Contains(digest, " ") {
-				kept[name] = policy{name: name, peer: peer, out: out}
+			if !ours || strings.Contains(digest, " ") {
+				continue
 			}
+			if kept == nil {
+				kept = map[string]policy{}
+			}
+			kept[name] = policy{name: name, peer: peer, out: out}
+			limited = limited || strings.HasPrefix(digest, withoutIPv6)
 		}
+	}
+	if limited {
+		return nil, err
 	}
 	return kept, err
 }
@@ -104,11 +117,20 @@ func policyName(peer string, out bool, digest string) string {
 	return fmt.Sprintf("ovnbgp %s %s %s", peer, map[bool]string{false: "in", true: "out"}[out], digest)
 }
 
-// makePolicy makes a neighbour's policy in one direction. IPv6 paths get the next hop, where one is given.
-func makePolicy(p model.Peer, address netip.Addr, out bool, next netip.Addr) policy {
+// withoutIPv6 begins the digest of a policy that tells no IPv6 prefixes.
+const withoutIPv6 = "no-ipv6-"
+
+// makePolicy makes a neighbour's policy in one direction. IPv6 paths get the next hop, where one is given; limited, it tells
+// none. The family is spoken all the same: the session need not begin anew when there is a next hop.
+func makePolicy(p model.Peer, address netip.Addr, out bool, next netip.Addr, limited bool) policy {
 	content, _ := json.Marshal([]any{address, out, next, p.Families}) // plain values: it cannot fail
 	digest := sha256.Sum256(content)
-	made := policy{peer: p.Name, address: address, out: out, name: policyName(p.Name, out, hex.EncodeToString(digest[:6]))}
+	made := policy{peer: p.Name, address: address, out: out}
+	suffix := hex.EncodeToString(digest[:6])
+	if limited && out {
+		suffix = withoutIPv6 + suffix
+	}
+	made.name = policyName(p.Name, out, suffix)
 	made.policy = &api.Policy{Name: made.name}
 	neighbor := &api.DefinedSet{DefinedType: api.DefinedType_DEFINED_TYPE_NEIGHBOR, Name: made.name + " neighbor",
 		List: []string{fmt.Sprintf("%s/%d", address.WithZone(""), address.BitLen())}}
@@ -117,6 +139,9 @@ func makePolicy(p model.Peer, address netip.Addr, out bool, next netip.Addr) pol
 		filter := f.In
 		if out {
 			filter = f.Out
+		}
+		if out && limited && f.Family == model.IPv6Unicast {
+			continue
 		}
 		made.family(f, filter, neighbor.Name, next)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -59,11 +60,15 @@ func (a *Applier) sessions(ctx context.Context, counted bool) ([]model.Session, 
 	if err != nil {
 		return nil, fmt.Errorf("read the speaker's neighbours: %w", err)
 	}
+	addresses := a.addresses()
 	for name, families := range limits {
 		if slices.ContainsFunc(list, func(s model.Session) bool { return s.Name == name }) {
 			continue
 		}
-		s := model.Session{Name: name, State: "not found"}
+		s := model.Session{Name: name, Address: addresses[name], State: "idle"} // not begun: a step says why
+		if !s.Address.IsValid() {
+			s.State = "not found"
+		}
 		for _, f := range slices.Sorted(maps.Keys(families)) {
 			s.Families = append(s.Families, model.SessionFamily{Family: f})
 		}
@@ -101,6 +106,17 @@ func (a *Applier) limits() map[string]map[model.BGPFamily]uint32 {
 		for _, f := range p.Families {
 			all[p.Name][f.Family] = f.WarnPrefixes
 		}
+	}
+	return all
+}
+
+// addresses are those of the neighbours wanted last that are not looked for on an interface.
+func (a *Applier) addresses() map[string]netip.Addr {
+	a.wantedMu.Lock()
+	defer a.wantedMu.Unlock()
+	all := make(map[string]netip.Addr, len(a.wantedPeers))
+	for _, p := range a.wantedPeers {
+		all[p.Name] = p.Address
 	}
 	return all
 }
