@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -34,7 +35,7 @@ With --wait it returns when every peer with a session has been told, by the reco
 what it sends to each (Adj-RIB-Out), FRR or the one built in. What a peer makes of it is not asked.
 
 Exit codes: 0 the node is drained (with --wait: every peer has been told), 1 error (no agent answers, not root),
-2 with --wait: the node is drained, and not every peer had been told when the time was up.`,
+2 with --wait: the node is drained, and not every peer had been told when the time was up, or none has a session.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.runDrain(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -81,41 +82,51 @@ func (o *drainOptions) runDrain(ctx context.Context, stdout, stderr io.Writer) e
 		if err != nil {
 			return fmt.Errorf("the node is drained; who has been told is not known: %w", err)
 		}
-		return show(stdout, o.output, state, func(w io.Writer) error { return writeDrain(w, state) })
+		return show(stdout, o.output, state, func(w io.Writer) error { return writeDrain(w, state, nil) })
 	}
+	begin := time.Now()
 	state, err := waitDrained(ctx, client, o.timeout, stderr)
-	if e := show(stdout, o.output, state, func(w io.Writer) error { return writeDrain(w, state) }); e != nil {
+	if e := show(stdout, o.output, state, func(w io.Writer) error { return writeDrain(w, state, err) }); e != nil {
 		return e
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "ovnbgp: the node is drained, and after %s not every peer has been told: %v\n", o.timeout, err)
+		fmt.Fprintf(stderr, "ovnbgp: after %s: %v\n", time.Since(begin).Round(time.Second), err)
 		return exitCode(exitPending)
 	}
 	return nil
 }
 
-// waitDrained asks until every peer has been told, and says each second whom it waits for. What could not be asked is asked
+// errNotKnown is the error of a drain whose progress could not be asked for.
+var errNotKnown = errors.New("it is not known who has been told")
+
+// waitDrained asks until every peer has been told, and says each second what is missing. What could not be asked is asked
 // again: a BGP daemon may be starting.
 func waitDrained(ctx context.Context, client *api.Client, limit time.Duration, progress io.Writer) (api.DrainState, error) {
 	const pause = 200 * time.Millisecond
-	begin, told := time.Now(), time.Now()
+	begin, told, since := time.Now(), time.Now(), time.Time{}
 	for {
 		state, err := client.Drain(ctx)
 		waiting := state.Waiting()
 		switch {
-		case err != nil:
-			waiting = err.Error()
+		case err != nil: // that it is drained is known, from when it was asked for
+			state = api.DrainState{Drained: true, Since: since}
+			if time.Since(begin) >= limit || ctx.Err() != nil {
+				return state, fmt.Errorf("the node is drained; %w: %w", errNotKnown, err)
+			}
+			waiting = fmt.Sprintf("%v: %v", errNotKnown, err)
 		case !state.Drained:
-			return state, fmt.Errorf("somebody ended the drain")
+			return state, errors.New("somebody ended the drain")
 		case waiting == "":
 			return state, nil
+		default:
+			since = state.Since
 		}
 		if time.Since(begin) >= limit || ctx.Err() != nil {
-			return state, fmt.Errorf("waiting for %s", waiting)
+			return state, fmt.Errorf("the node is drained, and not every peer has been told: %s", waiting)
 		}
 		if time.Since(told) >= time.Second {
 			told = time.Now()
-			fmt.Fprintf(progress, "%3.0f s: waiting for %s\n", time.Since(begin).Seconds(), waiting)
+			fmt.Fprintf(progress, "%3.0f s: %s\n", time.Since(begin).Seconds(), waiting)
 		}
 		select {
 		case <-ctx.Done():
@@ -124,14 +135,22 @@ func waitDrained(ctx context.Context, client *api.Client, limit time.Duration, p
 	}
 }
 
-// writeDrain prints how far a drain has come.
-func writeDrain(w io.Writer, s api.DrainState) error {
+// writeDrain prints how far a drain has come, and where it was waited for what came of that.
+func writeDrain(w io.Writer, s api.DrainState, outcome error) error {
 	var b strings.Builder
-	what := "every peer has been told"
-	if waiting := s.Waiting(); waiting != "" {
-		what = "waiting for " + waiting
+	begin, what := "drained", s.Waiting()
+	if !s.Since.IsZero() {
+		begin = "drained since " + s.Since.Format(time.RFC3339)
 	}
-	fmt.Fprintf(&b, "drained since %s: %s\n", s.Since.Format(time.RFC3339), what)
+	switch {
+	case !s.Drained:
+		begin, what = "not drained", "somebody ended the drain"
+	case errors.Is(outcome, errNotKnown):
+		what = errNotKnown.Error()
+	case what == "":
+		what = "every peer has been told"
+	}
+	fmt.Fprintf(&b, "%s: %s\n", begin, what)
 	if len(s.Peers) > 0 {
 		b.WriteString("\nPEER\tFAMILY\tSESSION\tTOLD\n")
 	}

@@ -21,24 +21,27 @@ type DrainState struct {
 	model.Draining
 }
 
-// Waiting says whom the drain waits for, "" when every peer has been told.
+// Waiting says what is missing, in a sentence; "" when every peer with a session has been told, and there is one.
 func (s DrainState) Waiting() string {
 	if !s.InForce {
 		return "the BGP daemon has not been told yet"
 	}
-	waiting, first := 0, ""
+	waiting, first, anybody := 0, "", false
 	for _, t := range s.Peers {
+		anybody = anybody || t.Up
 		if !t.Done() {
 			if waiting++; first == "" {
 				first = fmt.Sprintf("%s (%s): %d of %d prefixes", t.Peer, t.Family, t.Drained, t.Drained+t.Left)
 			}
 		}
 	}
-	switch waiting {
-	case 0:
+	switch {
+	case !anybody:
+		return "no peer has a session: nobody was told"
+	case waiting == 0:
 		return ""
-	case 1:
-		return first
+	case waiting == 1:
+		return "waiting for " + first
 	}
-	return fmt.Sprintf("%s, and %d more", first, waiting-1)
+	return fmt.Sprintf("waiting for %s, and %d more", first, waiting-1)
 }
