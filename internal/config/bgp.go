@@ -109,3 +109,20 @@ func (b BGP) EmbeddedLimits() []Limit {
 	}
 	return limits
 }
+
+// EmbeddedDoubts lists what is asked for and that the embedded speaker can do only where the fabric is so: it gives the
+// kernel next hops as they are told. Those of a neighbour several hops away are mostly on no link, but need not be.
+func (b BGP) EmbeddedDoubts() []Limit {
+	var doubts []Limit
+	for _, p := range b.Instance.Peers {
+		takes := slices.ContainsFunc(p.Families, func(f model.PeerFamily) bool {
+			return f.Family != model.EVPN && (f.In.All || f.In.Default || len(f.In.Prefixes) > 0)
+		})
+		if p.Multihop > 0 && takes {
+			doubts = append(doubts, Limit{Peer: p.Name, Option: "multihop", Text: "what the neighbour tells can be installed only if " +
+				"its next hop is on a link of this node: the embedded speaker resolves none by other routes; take nothing in from it " +
+				"(in = none), or set [bgp] speaker = frr"})
+		}
+	}
+	return doubts
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -166,13 +167,31 @@ func (c *Carriers) writeLearned(w model.Route, write func(netlink.Route) error) 
 		} else {
 			r.NextHops = netlink.MakeNextHops(hops)
 		}
-		err := write(r)
-		switch {
-		case errors.Is(err, unix.EEXIST):
-			return fmt.Errorf("%w: another's route to the same with metric %d is in the way", err, w.Metric)
-		case errors.Is(err, unix.EINVAL) && w.Source.IsValid():
-			return fmt.Errorf("%w: is %s, the source, an address of this node?", err, w.Source)
-		}
-		return err
+		return explainLearned(write(r), w)
 	}
+}
+
+// explainLearned says what the kernel means by its refusal of a learned route.
+func explainLearned(err error, w model.Route) error {
+	switch {
+	case errors.Is(err, unix.EEXIST):
+		return fmt.Errorf("%w: another's route to the same with metric %d is in the way", err, w.Metric)
+	case (errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH)) && elsewhere(w.NextHops) != "":
+		return fmt.Errorf("%w: the next hop %s is on no link of this node, and the agent resolves none by other routes; have the "+
+			"neighbour tell itself as next hop (next-hop-self), take nothing in from it (in), or let FRR speak BGP", err, elsewhere(w.NextHops))
+	case errors.Is(err, unix.EINVAL) && w.Source.IsValid():
+		return fmt.Errorf("%w: is %s, the source, an address of this node?", err, w.Source)
+	}
+	return err
+}
+
+// elsewhere lists the next hops that no link was found for.
+func elsewhere(hops []model.NextHop) string {
+	var none []string
+	for _, h := range hops {
+		if h.Device == "" {
+			none = append(none, h.Gateway.String())
+		}
+	}
+	return strings.Join(none, ", ")
 }

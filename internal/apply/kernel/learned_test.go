@@ -1,10 +1,13 @@
 package kernel
 
 import (
+	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"ovnbgp/internal/client/netlink"
 	"ovnbgp/internal/model"
@@ -35,5 +38,24 @@ func TestDeviceOfNextHop(t *testing.T) {
 		if d := cmp.Diff(want, v.usable([]model.NextHop{hop}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" {
 			t.Errorf("next hop %s (-want +got):\n%s", gateway, d)
 		}
+	}
+}
+
+// TestExplainLearned: what the kernel says in one word is said in plain ones, with the next hop that is to blame.
+func TestExplainLearned(t *testing.T) {
+	route := model.Route{Metric: 20, Source: netip.MustParseAddr("192.0.2.11"), NextHops: []model.NextHop{
+		{Gateway: netip.MustParseAddr("198.51.100.1"), Device: "eth1"}, {Gateway: netip.MustParseAddr("192.0.2.1")}}}
+	for err, want := range map[error]string{
+		unix.ENETUNREACH:  "the next hop 192.0.2.1 is on no link of this node",
+		unix.EHOSTUNREACH: "the next hop 192.0.2.1 is on no link of this node",
+		unix.EEXIST:       "metric 20 is in the way",
+		unix.EINVAL:       "is 192.0.2.11, the source",
+	} {
+		if got := explainLearned(err, route); !errors.Is(got, err) || !strings.Contains(got.Error(), want) {
+			t.Errorf("%v: %v, want %q", err, got, want)
+		}
+	}
+	if err := explainLearned(nil, route); err != nil {
+		t.Errorf("of nothing: %v", err)
 	}
 }

@@ -122,8 +122,12 @@ func TestBrokenBGP(t *testing.T) {
 			`1.conf:2: [bgp] frr_mode = "managed": the embedded speaker (1.conf:4) has no FRR to configure: leave frr_mode away, or set speaker = frr`}},
 		{"what the embedded speaker cannot do", "frr_mode = assist\nspeaker = embedded\n" + leaf +
 			"multihop = 3\nbfd = slow\nbfd_check_control_plane = true\nlimit_prefixes = 5\n", []string{
+			`1.conf:9: [bgp_peer:leaf] multihop = "3": what the neighbour tells can be installed only if its next hop is on a link of this node: the embedded speaker resolves none by other routes; take nothing in from it (in = none), or set [bgp] speaker = frr`,
 			`1.conf:11: [bgp_peer:leaf] bfd_check_control_plane = "true": the embedded speaker ends the session whenever BFD does; leave it away, or set [bgp] speaker = frr`,
 			`1.conf:12: [bgp_peer:leaf] limit_prefixes = "5": the embedded speaker does not count what it tells; leave it away, or set [bgp] speaker = frr`}},
+		{"the embedded speaker takes nothing from several hops away", "frr_mode = assist\nspeaker = embedded\n" + leaf +
+			"multihop = 3\nin = none\nlimit_prefixes = 5\n", []string{
+			`1.conf:11: [bgp_peer:leaf] limit_prefixes = "5": the embedded speaker does not count what it tells; leave it away, or set [bgp] speaker = frr`}},
 		{"an embedded speaker that tells nobody, strict", "frr_mode = assist\nspeaker = embedded\n", []string{
 			`1.conf:5: [bgp] speaker = "embedded": no [bgp_peer:NAME] group: the embedded speaker tells nobody`}},
 		{"graceful restart", leaf + "[bgp]\nrestart_time = 5000\nmaximum_paths = 0\n", []string{

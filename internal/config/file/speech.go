@@ -239,6 +239,9 @@ func (l *loader) embeddedLimits(c config.BGP) {
 		}
 		l.wrong(groupName, limit.Option, limit.Text)
 	}
+	for _, doubt := range c.EmbeddedDoubts() {
+		l.warn("bgp_peer:"+doubt.Peer, doubt.Option, doubt.Text)
+	}
 }
 
 // warn is wrong for what keeps nobody from starting.
