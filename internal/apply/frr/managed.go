@@ -197,7 +197,8 @@ func describe(changes []text.Change, files []staleFile) string {
 	return strings.TrimPrefix(out, ", ")
 }
 
-// update looks again, has FRR check the text, tells the daemons, looks whether all of it is there, and writes the files.
+// update looks again, sees that the files can be written, has FRR check the text, tells the daemons, looks whether all of
+// it is there, and writes the files.
 func (a *Applier) update(ctx context.Context, want model.Node) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -206,6 +207,9 @@ func (a *Applier) update(ctx context.Context, want model.Node) error {
 		return err
 	}
 	if err := a.mayApply(digest(t.config)); err != nil {
+		return err
+	}
+	if err := a.readyFiles(t); err != nil {
 		return err
 	}
 	if err := a.tell(ctx, t); err != nil {
@@ -300,6 +304,9 @@ func (a *Applier) remove(ctx context.Context, want model.Node) error {
 	defer cancel()
 	t, err := a.again(ctx, want)
 	if err != nil {
+		return err
+	}
+	if err := a.readyFiles(t); err != nil {
 		return err
 	}
 	if err := a.configure(ctx, t.diff.Removing(notMember)); err != nil {
