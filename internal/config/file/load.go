@@ -244,8 +244,21 @@ func (l *loader) set(s *config.Settings, o option, in interpolation) {
 	if same, ok := o.Same[strings.TrimSpace(value)]; ok {
 		value = same
 	}
-	if !o.store(s, value, splitList(raw)) {
+	var items []string
+	if o.list {
+		if items, err = splitList(raw, o.commas); err != nil {
+			problem.Value, problem.Text = raw, err.Error()+"; must be "+o.allowed
+			l.problems = append(l.problems, problem)
+			return
+		}
+	}
+	if !o.store(s, value, items) {
 		problem.Text = "must be " + o.allowed
+		if bad := o.bad; bad != nil && len(items) > 1 {
+			if item := bad(items); item != "" {
+				problem.Text = "the entry " + quote(item) + " is not one: " + problem.Text
+			}
+		}
 		if value == "" {
 			problem.Text = "is empty; " + problem.Text
 		}
