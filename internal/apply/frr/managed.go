@@ -212,7 +212,7 @@ func (a *Applier) update(ctx context.Context, want model.Node) error {
 	if err := a.readyFiles(t); err != nil {
 		return err
 	}
-	if err := a.tell(ctx, t); err != nil {
+	if err := namingRaw(want.BGP, a.tell(ctx, t)); err != nil {
 		a.failed(digest(t.config), err)
 		return err
 	}
@@ -259,6 +259,22 @@ func (a *Applier) tell(ctx context.Context, t target) error {
 		return nil
 	}
 	return a.vtysh(ctx, raw)
+}
+
+// namingRaw puts the place of the first raw line that FRR refuses before its words, which count lines of another file.
+func namingRaw(b model.BGP, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, part := range strings.Split(err.Error(), "; ") {
+		for i, line := range b.Raw {
+			statement := text.Redact(strings.Trim(line, " \t\r"))
+			if statement != "" && strings.Contains(part, "line ") && strings.HasSuffix(part, " "+statement) {
+				return fmt.Errorf("%s: raw line %q: %w", text.RawAt(b, i), statement, err)
+			}
+		}
+	}
+	return err
 }
 
 // configure sends batches, each to the daemon that holds such statements. What is zebra's mgmtd takes, since FRR 10.
