@@ -48,6 +48,16 @@ func (o *configOptions) sourcesOrDefault() []file.Source {
 	return []file.Source{{Path: "/etc/ovn-bgp-agent", Dir: true}}
 }
 
+// socket is where the agent of this configuration answers. A configuration that cannot be read says nothing of it; what is
+// wrong with it is said by who needs it.
+func (o *configOptions) socket() string {
+	result, err := file.Load(o.sourcesOrDefault(), false)
+	if err != nil {
+		return defaultSocket
+	}
+	return result.Settings.Paths.APISocket
+}
+
 func newConfigCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Check a configuration, print the reference", GroupID: "operate"}
 	needSubcommand(cmd)

@@ -23,7 +23,8 @@ func newPlanCommand() *cobra.Command {
 		Use:     "plan",
 		Short:   "Show what the agent would change now; change nothing",
 		GroupID: "operate",
-		Long: `Show what the agent would change now, and why. The running agent is asked; where none runs, the same
+		Long: `Show what the agent would change now, and why. The running agent is asked, at the socket
+that the configuration names; where none runs, the same
 round is run here, read only, so that it can be asked before the old agent is swapped.
 
 With --from the decisions are made from a snapshot (see ` + "`ovnbgp snapshot`" + `) instead of the databases, and
@@ -55,11 +56,14 @@ Exit codes: 0 nothing to do, 1 error, 2 steps pending.`,
 // planOf asks the agent, or runs the round itself.
 func planOf(cmd *cobra.Command, ask askOptions, conf configOptions, from string) (plan.Preview, error) {
 	if from == "" {
+		if !cmd.Flags().Changed("socket") {
+			ask.socket = conf.socket()
+		}
 		preview, err := ask.client().Plan(cmd.Context())
 		if !errors.Is(err, api.ErrNoAgent) {
 			return preview, err
 		}
-		fmt.Fprintln(cmd.ErrOrStderr(), "no agent runs on this node: planning here, read only")
+		fmt.Fprintln(cmd.ErrOrStderr(), "no agent runs on this node (none answers at "+ask.socket+"): planning here, read only")
 	}
 	options, err := conf.agentOptions(cmd.ErrOrStderr())
 	if err != nil {

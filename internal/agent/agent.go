@@ -58,7 +58,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer lock.Release() //nolint:errcheck // the kernel drops it in any case
 	a := &Agent{options: o, log: o.Log, wired: settings}
-	a.reloads.accepted(time.Now())
+	a.reloads.accepted(time.Now(), nil)
 
 	registry := prometheus.NewRegistry()
 	set := metrics.New(registry, o.Version)

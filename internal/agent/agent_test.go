@@ -143,8 +143,13 @@ func TestReload(t *testing.T) {
 		{"not built", "[DEFAULT]\nexposing_method = vrf\n", "not accepted"},
 		{"another VRF", "[DEFAULT]\nbgp_vrf = other\n", "run `ovnbgp cleanup` with the old configuration"},
 		{"decisions only", "frr_sockets = " + w.dir + "/no-frr\n[DEFAULT]\nexpose_tenant_networks = true\n", `msg="configuration read"`},
-		{"wired", "frr_sockets = " + w.dir + "/no-frr\n[metrics]\nlisten = 127.0.0.1:9\n", `next start" subsystem=config object=Metrics`},
-		{"wired, again", "frr_sockets = " + w.dir + "/no-frr\n[metrics]\nlisten = 127.0.0.1:9\n", `next start" subsystem=config object=Metrics`},
+		{"wired", "frr_sockets = " + w.dir + "/no-frr\n[metrics]\nlisten = 127.0.0.1:9\n", `next start" subsystem=config object="[metrics] listen" why="` + w.config + ":"},
+		{"wired, again", "frr_sockets = " + w.dir + "/no-frr\n[metrics]\nlisten = 127.0.0.1:9\n", `next start" subsystem=config object="[metrics] listen"`},
+		{"driver", "frr_sockets = " + w.dir + "/no-frr\n[DEFAULT]\ndriver = ovn_bgp_driver\n",
+			`[DEFAULT] driver = \"ovn_bgp_driver\": takes effect at the next start`},
+		{"connection", "frr_sockets = " + w.dir + "/no-frr\n[ovn]\novn_nb_connection = unix:/other.sock\n",
+			`next start" subsystem=config object="[ovn] ovn_nb_connection"`},
+		{"speaker", "frr_sockets = " + w.dir + "/no-frr\n[bgp]\nspeaker = frr\n", `next start" subsystem=config object="[bgp] speaker"`},
 		{"as it was", "frr_sockets = " + w.dir + "/no-frr\n", `msg="configuration read"`},
 	}
 	for _, step := range steps {
@@ -161,6 +166,10 @@ func TestReload(t *testing.T) {
 			t.Fatal(err)
 		}
 		refused := strings.Contains(said, "not accepted")
+		waits := strings.Contains(step.says, `next start" subsystem`)
+		if !refused && hasRemark(report, "needs-restart") != waits {
+			t.Errorf("%s: remarks %+v", step.name, report.Remarks)
+		}
 		if (report.Refused != nil) != refused || strings.Contains(report.Text, "is refused, the old one is in force") != refused {
 			t.Errorf("%s: the status says %q, %+v", step.name, report.Text, report.Refused)
 		}

@@ -33,6 +33,7 @@ func (a *Agent) report() status.Report {
 	report := a.loop.Status()
 	report.Speaker = a.node.speakerText()
 	report.Refused = a.reloads.refused()
+	report.Remarks = append(slices.Clip(report.Remarks), a.reloads.remarks()...)
 	// What cannot be read closes the gate, which the report tells.
 	report.DrainedSince, _ = host.DrainedSince(a.wired.Paths.DrainFile)
 	for _, d := range a.node.frr.Remarks() {

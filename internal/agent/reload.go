@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"reflect"
 	"strings"
 	"sync"
 	"time"
 
 	"ovnbgp/internal/config"
+	"ovnbgp/internal/config/file"
 	"ovnbgp/internal/status"
 )
 
@@ -22,7 +22,7 @@ func (a *Agent) reload() {
 		err = result.Startable()
 	}
 	if err == nil {
-		err = sameUnderlay(a.wired.Node, result.Settings.Node)
+		err = sameUnderlay(a.wired.Node, result)
 	}
 	if err != nil {
 		a.reloads.refuse(err, time.Now())
@@ -32,10 +32,11 @@ func (a *Agent) reload() {
 	for _, w := range result.Warnings {
 		log.Warn("configuration", slog.String("why", w.String()))
 	}
-	if names := needRestart(a.wired, result.Settings); len(names) > 0 {
-		log.Warn("changed settings take effect at the next start", slog.String("object", strings.Join(names, ", ")))
+	waiting := result.Waiting(a.wired)
+	for _, w := range waiting {
+		log.Warn("a changed option takes effect at the next start", slog.String("object", w.Option), slog.String("why", w.String()))
 	}
-	a.reloads.accepted(time.Now())
+	a.reloads.accepted(time.Now(), waiting)
 	log.Info("configuration read")
 	now := result.Settings.Node
 	now.BGP = keepSpeaking(a.wired.Node.BGP, now.BGP)
@@ -49,12 +50,28 @@ type reloads struct {
 	mu   sync.Mutex
 	good time.Time       // when one was accepted last
 	bad  *status.Refused // nil while the one read last is in force
+	wait file.Problems   // options of the one accepted last that wait for a restart
 }
 
-func (r *reloads) accepted(now time.Time) {
+func (r *reloads) accepted(now time.Time, waiting file.Problems) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.good, r.bad = now.UTC(), nil
+	r.good, r.bad, r.wait = now.UTC(), nil, waiting
+}
+
+// remarks are about what was changed in the files and counts from the next start.
+func (r *reloads) remarks() (list []status.Remark) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range r.wait {
+		at := w.File
+		if w.Line > 0 {
+			at = fmt.Sprintf("%s:%d", w.File, w.Line)
+		}
+		list = append(list, status.Remark{Reason: "needs-restart", Row: w.Option,
+			Text: fmt.Sprintf("changed in the file, counts from the next start: %s: %q", at, w.Value), Fix: "restart the agent"})
+	}
+	return list
 }
 
 // refuse notes why a configuration was not accepted. It is refused since the first that was not, whatever came after.
@@ -81,13 +98,22 @@ func (r *reloads) lastGood() time.Time {
 }
 
 // sameUnderlay refuses what cannot be changed under a running agent: the names by which its objects are known.
-func sameUnderlay(old, now config.Node) error {
+func sameUnderlay(old config.Node, result file.Result) error {
+	now := result.Settings.Node
 	if underlay(old) != underlay(now) {
 		return errors.New("bgp_vrf, bgp_vrf_table_id and bgp_nic name what the agent has built: stop it, run " +
 			"`ovnbgp cleanup` with the old configuration, then start it with the new one")
 	}
-	if old.Driver != now.Driver || old.Method != now.Method {
-		return fmt.Errorf("driver and exposing_method (%s, %s) take effect at the next start", now.Driver, now.Method)
+	const later = "takes effect at the next start: put the old value back, or restart the agent"
+	var wrong file.Problems
+	if old.Driver != now.Driver {
+		wrong = append(wrong, result.About("DEFAULT", "driver", later))
+	}
+	if old.Method != now.Method {
+		wrong = append(wrong, result.About("DEFAULT", "exposing_method", later))
+	}
+	if len(wrong) > 0 {
+		return wrong
 	}
 	return nil
 }
@@ -96,24 +122,4 @@ func sameUnderlay(old, now config.Node) error {
 func keepSpeaking(wired, now config.BGP) config.BGP {
 	now.Speaker, now.Mode = wired.Speaker, wired.Mode
 	return now
-}
-
-// needRestart names the parts of the settings, decisions apart, that differ from those of the start: however often
-// the configuration is read since, they wait.
-func needRestart(old, now config.Settings) []string {
-	var names []string
-	before, after := old.Node.BGP, now.Node.BGP
-	if before.Speaker != after.Speaker {
-		names = append(names, "[bgp] speaker")
-	}
-	if before.Mode != after.Mode {
-		names = append(names, "[bgp] frr_mode")
-	}
-	o, n := reflect.ValueOf(old), reflect.ValueOf(now)
-	for i := range o.NumField() {
-		if name := o.Type().Field(i).Name; name != "Node" && !reflect.DeepEqual(o.Field(i).Interface(), n.Field(i).Interface()) {
-			names = append(names, name)
-		}
-	}
-	return names
 }

@@ -25,6 +25,8 @@ type BGP struct {
 	Drained bool
 	// Raw are the operator's own lines. FRR alone takes them; they stand behind all of ours, between two remarks.
 	Raw []string
+	// RawFile is where those lines are from, all of them and in order; "" where that is not known.
+	RawFile string
 }
 
 // GracefulRestart says what peers and kernel keep while the speaker is gone (RFC 4724, RFC 8538).

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,14 +55,46 @@ func (a *Applier) staleFiles(c text.Config, running text.Running) ([]staleFile, 
 	return stale, nil
 }
 
-// writeFiles replaces files as a whole. What was in frr.conf before it became ours is kept beside it.
+// readyFiles keeps what was in frr.conf before it became ours, and sees that the files can be written, before what runs
+// is changed: an FRR whose file is the old one is the old one after its next start. A change that announces nothing, a
+// drain above all, does not wait for a disk once the file is ours, and a withdrawal (forgetMember) never does.
+func (a *Applier) readyFiles(t target) error {
+	for _, f := range t.files {
+		err := keepForeign(f)
+		if err == nil {
+			err = canReplace(f.path)
+		}
+		if err == nil || isOwned(f.had) && !slices.ContainsFunc(t.diff.Changes, announces) {
+			continue
+		}
+		return fmt.Errorf("FRR is left as it is, because its files cannot be written: %w", err)
+	}
+	return nil
+}
+
+// keepForeign copies a frr.conf that is not ours, once.
+func keepForeign(f staleFile) error {
+	foreign := f.had != nil && filepath.Base(f.path) == "frr.conf" && !isOwned(f.had)
+	if backup := f.path + backupSuffix; foreign && absent(backup) {
+		return replaceFile(backup, f.had)
+	}
+	return nil
+}
+
+// canReplace does all that replacing a file takes, up to putting the new one in the place of the old.
+func canReplace(path string) error {
+	probe := path + ".ovnbgp-probe"
+	if err := replaceFile(probe, nil); err != nil {
+		return err
+	}
+	return os.Remove(probe)
+}
+
+// writeFiles replaces files as a whole.
 func (a *Applier) writeFiles(files []staleFile) error {
 	for _, f := range files {
-		foreign := f.had != nil && filepath.Base(f.path) == "frr.conf" && !isOwned(f.had)
-		if backup := f.path + backupSuffix; foreign && absent(backup) {
-			if err := replaceFile(backup, f.had); err != nil {
-				return err
-			}
+		if err := keepForeign(f); err != nil {
+			return err
 		}
 		if err := replaceFile(f.path, f.content); err != nil {
 			return err

@@ -197,7 +197,8 @@ func describe(changes []text.Change, files []staleFile) string {
 	return strings.TrimPrefix(out, ", ")
 }
 
-// update looks again, has FRR check the text, tells the daemons, looks whether all of it is there, and writes the files.
+// update looks again, sees that the files can be written, has FRR check the text, tells the daemons, looks whether all of
+// it is there, and writes the files.
 func (a *Applier) update(ctx context.Context, want model.Node) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -208,7 +209,10 @@ func (a *Applier) update(ctx context.Context, want model.Node) error {
 	if err := a.mayApply(digest(t.config)); err != nil {
 		return err
 	}
-	if err := a.tell(ctx, t); err != nil {
+	if err := a.readyFiles(t); err != nil {
+		return err
+	}
+	if err := namingRaw(want.BGP, a.tell(ctx, t)); err != nil {
 		a.failed(digest(t.config), err)
 		return err
 	}
@@ -257,6 +261,22 @@ func (a *Applier) tell(ctx context.Context, t target) error {
 	return a.vtysh(ctx, raw)
 }
 
+// namingRaw puts the place of the first raw line that FRR refuses before its words, which count lines of another file.
+func namingRaw(b model.BGP, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, part := range strings.Split(err.Error(), "; ") {
+		for i, line := range b.Raw {
+			statement := text.Redact(strings.Trim(line, " \t\r"))
+			if statement != "" && strings.Contains(part, "line ") && strings.HasSuffix(part, " "+statement) {
+				return fmt.Errorf("%s: raw line %q: %w", text.RawAt(b, i), statement, err)
+			}
+		}
+	}
+	return err
+}
+
 // configure sends batches, each to the daemon that holds such statements. What is zebra's mgmtd takes, since FRR 10.
 func (a *Applier) configure(ctx context.Context, batches []text.Batch) error {
 	for _, b := range batches {
@@ -300,6 +320,9 @@ func (a *Applier) remove(ctx context.Context, want model.Node) error {
 	defer cancel()
 	t, err := a.again(ctx, want)
 	if err != nil {
+		return err
+	}
+	if err := a.readyFiles(t); err != nil {
 		return err
 	}
 	if err := a.configure(ctx, t.diff.Removing(notMember)); err != nil {

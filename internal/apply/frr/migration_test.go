@@ -141,6 +141,7 @@ func TestRefusedByFRR(t *testing.T) {
 		settle(t, r, want)
 		before := statementsOf(t, r)
 		want.BGP.Raw = []string{"router bgp 64999", " neighbor 192.0.2.9 remote-as 1", " neighbor 192.0.2.9 passwort s3cret"}
+		want.BGP.RawFile = "/etc/ovnbgp/raw.conf"
 		steps, err := r.Plan(t.Context(), want)
 		if err != nil || len(steps) == 0 {
 			t.Fatal(steps, err)
@@ -148,6 +149,9 @@ func TestRefusedByFRR(t *testing.T) {
 		err = steps[0].Do(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "FRR refuses the configuration") {
 			t.Errorf("the step says %v", err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "/etc/ovnbgp/raw.conf:3: ") {
+			t.Errorf("the step names no place: %v", err)
 		}
 		if d := cmp.Diff(before, statementsOf(t, r)); d != "" {
 			t.Errorf("a refused configuration changed (-before +after):\n%s", d)

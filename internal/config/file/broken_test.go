@@ -34,7 +34,7 @@ func TestBrokenFiles(t *testing.T) {
 		{"boolean", "[DEFAULT]\ndelete_vrf_on_disconnect = maybe\n", []string{
 			`1.conf:2: [DEFAULT] delete_vrf_on_disconnect = "maybe": must be true or false (also yes, no, on, off, 1, 0)`}},
 		{"UUID", "[DEFAULT]\naddress_scopes = 2237917c-7b12-4a34-8e31-98e1ad41f8a7,abc\n", []string{
-			`1.conf:2: [DEFAULT] address_scopes = "2237917c-7b12-4a34-8e31-98e1ad41f8a7,abc": must be UUIDs with commas between`}},
+			`1.conf:2: [DEFAULT] address_scopes = "2237917c-7b12-4a34-8e31-98e1ad41f8a7,abc": the entry "abc" is not one: must be UUIDs with commas between`}},
 		{"IP address", "[DEFAULT]\nevpn_local_ip = 10.0.0.256\n", []string{
 			`1.conf:2: [DEFAULT] evpn_local_ip = "10.0.0.256": must be an IPv4 or IPv6 address, or empty`}},
 		{"router id", "[DEFAULT]\nbgp_router_id = 2001:db8::1\n", []string{
@@ -43,8 +43,13 @@ func TestBrokenFiles(t *testing.T) {
 			`1.conf:2: [DEFAULT] bgp_vrf = "a b;c": must be a device name: 1 to 15 of letters, digits, dot, underscore, hyphen`,
 			`1.conf:3: [DEFAULT] bgp_nic = "sixteen-letters-": must be a device name: 1 to 15 of letters, digits, dot, underscore, hyphen`}},
 		{"CIDR", "[policy]\nallow_cidrs = 203.0.113.0/24,203.0.113.0/33\ndeny_cidrs = 203.0.113.1/24\n", []string{
-			`1.conf:2: [policy] allow_cidrs = "203.0.113.0/24,203.0.113.0/33": must be ` + cidrsAllowed,
+			`1.conf:2: [policy] allow_cidrs = "203.0.113.0/24,203.0.113.0/33": the entry "203.0.113.0/33" is not one: must be ` + cidrsAllowed,
 			`1.conf:3: [policy] deny_cidrs = "203.0.113.1/24": must be ` + cidrsAllowed}},
+		{"open quotes", "[policy]\ndeny_networks = \"a,b\nallow_routers = x, 'a,b\ndeny_cidrs = \"192.0.2.0/24\" 192.0.3.0/24\n", []string{
+			`1.conf:2: [policy] deny_networks = "\"a,b": the quote that opens "a,b is not closed; must be ` + namesAllowed("networks"),
+			`1.conf:3: [policy] allow_routers = "x, 'a,b": the quote that opens 'a,b is not closed; must be ` + namesAllowed("routers"),
+			`1.conf:4: [policy] deny_cidrs = "\"192.0.2.0/24\" 192.0.3.0/24": 192.0.3.0/24 stands behind the quote that closes ` +
+				`"192.0.2.0/24"; want a comma; must be ` + cidrsAllowed}},
 		{"mapped CIDR", "[policy]\nallow_cidrs = ::ffff:203.0.113.0/120\n", []string{
 			`1.conf:2: [policy] allow_cidrs = "::ffff:203.0.113.0/120": must be ` + cidrsAllowed}},
 		{"external_ids", "[policy]\nallow_external_ids = =a\ndeny_external_ids = a b=c\n", []string{

@@ -38,6 +38,8 @@ type Result struct {
 	Missing Problems
 	// Files are those that were read, in order.
 	Files []string
+
+	stored []stored
 }
 
 // Startable returns an error that names everything the settings ask for and this version cannot do.
@@ -66,6 +68,7 @@ type loader struct {
 	problems Problems
 	warnings Problems
 	unbuilt  Problems
+	stored   []stored
 }
 
 func (l *loader) paths(source Source) []string {
@@ -185,7 +188,7 @@ func (l *loader) result(strict bool) (Result, error) {
 	}
 	missing := l.missing(settings)
 	return Result{Settings: settings, Warnings: l.inOrder(l.warnings), Unbuilt: l.inOrder(l.unbuilt), Missing: l.inOrder(missing),
-		Files: l.read}, nil
+		Files: l.read, stored: l.stored}, nil
 }
 
 // setsNothing tells whether files were read and none of them sets anything.
@@ -244,14 +247,29 @@ func (l *loader) set(s *config.Settings, o option, in interpolation) {
 	if same, ok := o.Same[strings.TrimSpace(value)]; ok {
 		value = same
 	}
-	if !o.store(s, value, splitList(raw)) {
+	var items []string
+	if o.list {
+		if items, err = splitList(raw, o.commas); err != nil {
+			problem.Value, problem.Text = raw, err.Error()+"; must be "+o.allowed
+			l.problems = append(l.problems, problem)
+			return
+		}
+	}
+	if !o.store(s, value, items) {
 		problem.Text = "must be " + o.allowed
+		if bad := o.bad; bad != nil && len(items) > 1 {
+			if item := bad(items); item != "" {
+				problem.Text = "the entry " + quote(item) + " is not one: " + problem.Text
+			}
+		}
 		if value == "" {
 			problem.Text = "is empty; " + problem.Text
 		}
 		l.problems = append(l.problems, problem)
 		return
 	}
+	l.stored = append(l.stored, stored{option: o.spelling(), place: e.place, as: spelling{e.group, e.name}, value: e.value,
+		store: func(s *config.Settings) { o.store(s, value, items) }})
 	l.notBuilt(o, problem, strings.TrimSpace(value))
 }
 
@@ -285,14 +303,22 @@ func (l *loader) logging(s *config.Settings) {
 		theirs, ours spelling
 		at           *string
 		value        string
+		store        func(*config.Settings)
 	}{
-		{spelling{"DEFAULT", "debug"}, spelling{"log", "level"}, &s.Log.Level, "debug"},
-		{spelling{"DEFAULT", "use_json"}, spelling{"log", "format"}, &s.Log.Format, "json"},
+		{spelling{"DEFAULT", "debug"}, spelling{"log", "level"}, &s.Log.Level, "debug",
+			func(s *config.Settings) { s.Log.Level = "debug" }},
+		{spelling{"DEFAULT", "use_json"}, spelling{"log", "format"}, &s.Log.Format, "json",
+			func(s *config.Settings) { s.Log.Format = "json" }},
 	} {
 		e, set := l.last(m.theirs)
 		_, own := l.last(m.ours)
 		if on, _ := truth(e.value); set && on && !own {
 			*m.at = m.value
+			i := slices.IndexFunc(l.stored, func(o stored) bool { return o.option == m.ours })
+			if i < 0 { // its default is stored always
+				continue
+			}
+			l.stored[i] = stored{option: m.ours, place: e.place, as: m.theirs, value: e.value, store: m.store}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -157,33 +158,38 @@ func unquote(s string) string {
 	return s
 }
 
-// splitList splits a list at its commas, but not within quotes, and drops empty items. A list that is quoted as a
-// whole is split as if it were not.
-func splitList(raw string) []string {
-	if inner := unquote(raw); inner != raw && !strings.ContainsRune(inner, rune(raw[0])) {
+// splitList splits a list at its commas, but not within quotes, and drops empty items. As in oslo.config's lists a quote
+// counts where an item begins, and the item ends with it; within a word it is a letter like others. A list that is quoted
+// as a whole is, for those whose items have no comma in them, split as if it were not.
+func splitList(raw string, commas bool) ([]string, error) {
+	if inner := unquote(raw); !commas && inner != raw && !strings.ContainsRune(inner, rune(raw[0])) {
 		raw = inner
 	}
 	var items []string
-	var quote byte
-	start := 0
-	add := func(end int) {
-		if item := unquote(strings.TrimSpace(raw[start:end])); item != "" {
+	for rest := raw; rest != ""; {
+		rest = strings.TrimLeftFunc(rest, unicode.IsSpace)
+		end := strings.IndexAny(rest, ",\n")
+		if rest != "" && (rest[0] == '"' || rest[0] == '\'') {
+			closing := strings.IndexByte(rest[1:], rest[0])
+			if closing < 0 {
+				return nil, fmt.Errorf("the quote that opens %s is not closed", strings.TrimSpace(rest))
+			}
+			after := rest[closing+2:]
+			if end = strings.IndexAny(after, ",\n"); end < 0 {
+				end = len(after)
+			}
+			if more := strings.TrimSpace(after[:end]); more != "" {
+				return nil, fmt.Errorf("%s stands behind the quote that closes %s; want a comma", more, rest[:closing+2])
+			}
+			end += closing + 2
+		}
+		if end < 0 {
+			end = len(rest)
+		}
+		if item := unquote(strings.TrimSpace(rest[:end])); item != "" {
 			items = append(items, item)
 		}
-		start = end + 1
+		rest = rest[min(end+1, len(rest)):]
 	}
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'':
-			quote = c
-		case c == ',' || c == '\n':
-			add(i)
-		}
-	}
-	add(len(raw))
-	return items
+	return items, nil
 }

@@ -58,7 +58,9 @@ func (l *loader) speech(node *config.Node, b *speech, n named) {
 	}
 	instance := b.BGP
 	instance.AS, instance.RouterID = node.AS, node.RouterID
-	instance.Raw = l.rawLines("bgp", "frr_raw_file", b.rawFile)
+	if instance.Raw = l.rawLines("bgp", "frr_raw_file", b.rawFile); instance.Raw != nil {
+		instance.RawFile = b.rawFile
+	}
 	instance.Peers = l.peers(node, b, n, known)
 	instance.Profiles = inUse(instance.Peers, known)
 	node.BGP.Instance = instance

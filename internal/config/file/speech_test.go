@@ -109,6 +109,7 @@ local_preference = 0
 			GracefulRestart: model.GracefulRestart{Enabled: true, RestartTime: 2 * time.Minute},
 			Multipath:       model.Multipath{Paths: 4, Relax: true},
 			Raw:             []string{"! ours", "log syslog"},
+			RawFile:         raw,
 			Profiles: []model.BFDProfile{
 				{Name: "normal", Multiplier: 3, Transmit: 300 * time.Millisecond, Receive: 300 * time.Millisecond},
 				{Name: "wan", Multiplier: 5, Transmit: time.Second, Receive: 300 * time.Millisecond}},

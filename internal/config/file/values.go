@@ -18,6 +18,9 @@ type kind struct {
 	name    string // for the reference file: "seconds"
 	allowed string
 	list    bool
+	commas  bool // of a list: an item may have a comma in it, and is quoted then
+	// bad is the first item that is none, of a list.
+	bad func(items []string) string
 	// store parses and stores. Text is the value, interpolated; items are the same as a list.
 	store func(s *config.Settings, text string, items []string) bool
 }
@@ -36,7 +39,15 @@ func scalar[T any](name, allowed string, at field[T], parse func(string) (T, boo
 }
 
 func listOf[T any](name, allowed string, at field[[]T], parse func(string) (T, bool)) kind {
-	return kind{name: name, allowed: allowed, list: true,
+	bad := func(items []string) string {
+		for _, item := range items {
+			if _, ok := parse(item); !ok {
+				return item
+			}
+		}
+		return ""
+	}
+	return kind{name: name, allowed: allowed, list: true, bad: bad,
 		store: func(s *config.Settings, _ string, items []string) bool {
 			var all []T
 			for _, item := range items {
@@ -183,11 +194,16 @@ const cidrsAllowed = "prefixes such as 192.0.2.0/24 or addresses, with commas be
 
 // names are what rows are called. People give rows names with spaces and commas.
 func names(rows string, at field[[]config.Name]) kind {
-	allowed := rows + " with commas between, each by its Neutron UUID, the name of its row in OVN or the name that people " +
-		"gave it; a name with a comma in it is quoted"
-	return listOf("list of "+rows, allowed, at, func(text string) (config.Name, bool) {
+	k := listOf("list of "+rows, namesAllowed(rows), at, func(text string) (config.Name, bool) {
 		return config.Name(text), isPrintable(text)
 	})
+	k.commas = true
+	return k
+}
+
+func namesAllowed(rows string) string {
+	return rows + " with commas between, each by its Neutron UUID, the name of its row in OVN or the name that people " +
+		"gave it; a name with a comma in it is quoted"
 }
 
 func tags(at field[[]config.Tag]) kind {
@@ -197,13 +213,15 @@ func tags(at field[[]config.Tag]) kind {
 }
 
 func externalIDs(at field[[]config.Label]) kind {
-	return listOf("list of external_ids", "external_ids with commas between, each key or key=value", at,
+	k := listOf("list of external_ids", "external_ids with commas between, each key or key=value", at,
 		func(text string) (config.Label, bool) {
 			key, value, given := strings.Cut(text, "=")
 			key = strings.TrimSpace(key)
 			return config.Label{Key: key, Value: strings.TrimSpace(value), AnyValue: !given},
 				key != "" && isPrintable(text) && !strings.ContainsFunc(key, unicode.IsSpace)
 		})
+	k.commas = true
+	return k
 }
 
 func isPrintable(text string) bool {

@@ -1,8 +1,10 @@
 package text
 
 import (
+	"cmp"
 	_ "embed" // the template
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -39,15 +41,43 @@ func Render(n model.Node, v Version) (Config, error) {
 		return Config{}, fmt.Errorf("FRR's configuration: %w", err)
 	}
 	c := Config{Ours: Parse(out.String()), Raw: Parse(strings.Join(n.BGP.Raw, "\n")), Lacks: made.lacks}
-	if err := contradiction(c.Ours, c.Raw, nil); err != nil {
-		return Config{}, err
+	if wrong := contradiction(c.Ours, c.Raw, nil); wrong != nil {
+		return Config{}, fmt.Errorf("%s: %w", rawPlace(n.BGP, wrong.statement...), wrong)
 	}
 	c.Blocks = Merge(c.Ours, c.Raw)
 	return c, nil
 }
 
+// wrongRaw is what a raw statement may not do.
+type wrongRaw struct {
+	statement []string // after what it stands in
+	text      string
+}
+
+func (w *wrongRaw) Error() string { return w.text }
+
+// rawPlace is where a raw statement, after what it stands in, is written: "/etc/ovnbgp/raw.conf:3".
+func rawPlace(b model.BGP, statement ...string) string {
+	from := 0
+	for i, s := range statement {
+		at := slices.IndexFunc(b.Raw[from:], func(line string) bool { return strings.Trim(line, " \t\r") == s })
+		if at < 0 {
+			return rawFile(b)
+		}
+		if from += at; i < len(statement)-1 {
+			from++
+		}
+	}
+	return RawAt(b, from)
+}
+
+// RawAt is where a raw line is written, by its place among them.
+func RawAt(b model.BGP, i int) string { return fmt.Sprintf("%s:%d", rawFile(b), i+1) }
+
+func rawFile(b model.BGP) string { return cmp.Or(b.RawFile, "frr_raw_file") }
+
 // contradiction returns a raw statement that would change one of ours.
-func contradiction(ours, raw []Block, path []string) error {
+func contradiction(ours, raw []Block, path []string) *wrongRaw {
 	settings := map[string]string{}
 	for _, b := range ours {
 		if key := setting(path, b.Line); key != "" {
@@ -56,10 +86,11 @@ func contradiction(ours, raw []Block, path []string) error {
 	}
 	for _, b := range raw {
 		if mine, both := settings[setting(path, b.Line)]; both && mine != b.Line {
-			return fmt.Errorf("raw line %q contradicts %q, which follows from other options", Redact(b.Line), Redact(mine))
+			return &wrongRaw{append(slices.Clone(path), b.Line), fmt.Sprintf("raw line %q contradicts %q, which follows from other options",
+				Redact(b.Line), Redact(mine))}
 		}
 		if strings.Contains(b.Line, " "+Prefix) && len(path) == 0 {
-			return fmt.Errorf("raw line %q: names that begin with %s are the agent's own", b.Line, Prefix)
+			return &wrongRaw{[]string{b.Line}, fmt.Sprintf("raw line %q: names that begin with %s are the agent's own", Redact(b.Line), Prefix)}
 		}
 		if mine, both := find(ours, b.Line); both {
 			if err := contradiction(mine.In, b.In, append(path, b.Line)); err != nil {
