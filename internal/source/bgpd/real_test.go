@@ -181,10 +181,10 @@ func TestTold(t *testing.T) {
 		t.Helper()
 		err := fabric.Await(t.Context(), func() error {
 			to, has, err := s.Told(t.Context(), netip.MustParsePrefix("203.0.113.9/32"))
-			if d := cmp.Diff(want, to); d != "" || !has || err != nil {
-				return fmt.Errorf("has it: %t, %v (-want +got):\n%s", has, err, d)
+			if d := cmp.Diff(want, to); err == nil && (d != "" || !has) {
+				return fmt.Errorf("has it: %t (-want +got):\n%s", has, d)
 			}
-			return nil
+			return err
 		})
 		if err != nil {
 			t.Errorf("%v\n%s", err, b.frr.Log())
