@@ -11,10 +11,9 @@ import (
 	"ovnbgp/internal/apply/frr/text"
 )
 
-// addTenant makes a VRF with a VNI in the kernel, so that FRR derives its route targets.
+// addTenant gives a VRF, whose namespace is there, a VNI in the kernel, so that FRR derives its route targets.
 func (r real) addTenant(vrf string, vni int) {
 	r.t.Helper()
-	r.AddVRF(vrf, "in-tenant")
 	eventually(r.t, func() error { // zebra reads a new namespace once: what is made in it meanwhile it may miss
 		if !r.kernelHas(r.t.Context(), vrf) {
 			return fmt.Errorf("zebra does not know %s", vrf)
