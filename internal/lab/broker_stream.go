@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"sync"
@@ -157,19 +158,20 @@ func (i *inlet) put(data []byte) {
 func (i *inlet) end() { i.put(nil) }
 
 // copyTo hands the stream to w until it ends. When w fails the rest is thrown away and acknowledged, so that the
-// sender does not wait for a reader that is gone.
+// sender does not wait for a reader that is gone. A sender that is gone itself has left something to hand over: that it
+// cannot be acknowledged is the error at the end.
 func (i *inlet) copyTo(w io.Writer) error {
-	var failed error
+	var failed, unheard error
 	for {
 		data := i.next()
 		if data == nil {
-			return failed
+			return cmp.Or(failed, unheard)
 		}
 		if failed == nil {
 			_, failed = w.Write(data)
 		}
 		if err := i.out(windowFrame(i.job, i.stream, len(data))); err != nil {
-			return err
+			unheard = err
 		}
 	}
 }

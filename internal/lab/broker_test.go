@@ -251,3 +251,28 @@ func TestPacedWriter(t *testing.T) {
 		t.Errorf("%d bytes of credit are left, want %d", pace.free, lineWindow)
 	}
 }
+
+// What has come is handed over though nobody can be told so any more: the last of a job's output.
+func TestOutputOfASenderThatIsGone(t *testing.T) {
+	gone := errors.New("gone")
+	i := newInlet(0, kindStdout, func(frame) error { return gone })
+	var got bytes.Buffer
+	i.put([]byte("the first, "))
+	done := make(chan error)
+	go func() {
+		done <- i.copyTo(writerFunc(func(p []byte) (int, error) {
+			if got.Len() == 0 { // the rest comes while the first is written
+				i.put([]byte("and the rest"))
+				i.end()
+			}
+			return got.Write(p)
+		}))
+	}()
+	if err := <-done; !errors.Is(err, gone) || got.String() != "the first, and the rest" {
+		t.Errorf("%q, %v", &got, err)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
