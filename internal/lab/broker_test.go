@@ -8,8 +8,11 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -165,6 +168,10 @@ func TestJobsShareTheLine(t *testing.T) {
 }
 
 func TestLeavingClientEndsItsJob(t *testing.T) {
+	// Under nohup the tests ignore SIGHUP, and a shell cannot trap what it was started to ignore.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	_, socket, _ := testBroker(t)
 	mark := filepath.Join(t.TempDir(), "hangup")
 	conn := dial(t, socket)
