@@ -2,8 +2,11 @@ package speaker
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"ovnbgp/internal/client/bfd"
 )
 
 // TestCourse plays what happens to a neighbour, from its configuration on.
@@ -99,5 +102,17 @@ func TestRefusals(t *testing.T) {
 	}
 	if c.on(bgpUp); c.refusals != 0 || c.bgp != up {
 		t.Errorf("after it came up: %+v", c)
+	}
+}
+
+// A BFD session of the process before is given the time to run out at the neighbour.
+func TestPatienceWithBFD(t *testing.T) {
+	for want, o := range map[time.Duration]bfd.Options{
+		5900 * time.Millisecond: {Multiplier: 3, Transmit: 300 * time.Millisecond, Receive: 300 * time.Millisecond},
+		15 * time.Second:        {Multiplier: 10, Transmit: 500 * time.Millisecond, Receive: time.Second},
+	} {
+		if got := patienceWithBFD(o); got != want {
+			t.Errorf("%+v: %s, want %s", o, got, want)
+		}
 	}
 }

@@ -14,8 +14,15 @@ import (
 	"ovnbgp/internal/client/bfd"
 )
 
-// bfdPatience is how long a BGP session waits for that of BFD.
+// bfdPatience is how long BFD may take to come up.
 const bfdPatience = 5 * time.Second
+
+// patienceWithBFD is how long a BGP session waits for that of BFD. FRR's bfdd takes nothing of a new session while the one
+// with the process before is up: that has to run out first, after a detection time that is about ours, and its end would
+// end a BGP session that had come up meanwhile.
+func patienceWithBFD(o bfd.Options) time.Duration {
+	return bfdPatience + time.Duration(o.Multiplier)*max(o.Transmit, o.Receive)
+}
 
 // bgpPatience is how long BFD waits for the first BGP session with a neighbour: one that is there takes it within a second.
 const bgpPatience = 3 * time.Second
@@ -136,7 +143,7 @@ func (s *Speaker) act(have *session, a action, why string) error {
 		s.log.Debug("BGP session begins anew", have.object(), slog.String("why", why))
 		return s.renew(have)
 	case waitForBFD:
-		s.waitFor(have, bfdPatience, "BFD does not come up")
+		s.waitFor(have, patienceWithBFD(*have.BFD), "BFD does not come up")
 	case waitForBGP:
 		s.waitFor(have, bgpPatience, "BGP does not come up")
 	case waitToRetry:
