@@ -16,7 +16,7 @@ type Session struct {
 	Since       time.Time       `json:"since,omitzero"` // of an established session
 	Established uint64          `json:"established"`    // times that it came up
 	Families    []SessionFamily `json:"families,omitempty"`
-	// BFD is the state of its BFD session: "up", "down"; "" where there is none.
+	// BFD is the state of its BFD session: "up", "down"; "" where there is none, or the speaker is FRR, which is not asked.
 	BFD      string `json:"bfd,omitempty"`
 	BFDDowns uint64 `json:"bfdDowns,omitempty"`
 	// Warning is what is not as it should be: more prefixes than expected, or why the speaker closed the session itself.
