@@ -38,6 +38,9 @@ Exit codes: 0 the node is drained (with --wait: every peer has been told), 1 err
 2 with --wait: the node is drained, and not every peer had been told when the time was up, or none has a session.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.timeout <= 0 {
+				return fmt.Errorf("--timeout %s: must be longer than nothing, as 1m", o.timeout)
+			}
 			return o.runDrain(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}

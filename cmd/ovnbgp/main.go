@@ -107,8 +107,26 @@ Exit codes: 0 ok, 1 error, 2 differences or degraded.`,
 		newLabCommand(),
 		newManCommand(),
 	)
+	refuseUnknownTopics(root)
 	tellExitCodes(root)
 	return root
+}
+
+// refuseUnknownTopics makes help of a command that is not there an error: cobra ends it with exit code 0.
+func refuseUnknownTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	for _, help := range root.Commands() {
+		if help.Name() != "help" {
+			continue
+		}
+		help.Args = func(_ *cobra.Command, args []string) error {
+			found, unknown, err := root.Find(args)
+			if err == nil && len(unknown) > 0 {
+				err = fmt.Errorf("unknown command %q for %q", unknown[0], found.CommandPath())
+			}
+			return err
+		}
+	}
 }
 
 // tellExitCodes ends each command's help with its exit codes: those of a command that has no more than all have.
