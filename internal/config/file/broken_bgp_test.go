@@ -34,11 +34,17 @@ func TestBrokenBGP(t *testing.T) {
 		{"nothing at all", "[bgp_peer:leaf]\n", []string{
 			`1.conf:4: [bgp_peer:leaf]: the neighbour has no address and no interface; set one of the two`,
 			`1.conf:4: [bgp_peer:leaf] as: the neighbour's AS is not said; set as to its number, to internal (64999, as this node) or to external`}},
+		{"an address that is none", "[bgp_peer:leaf]\naddress = 192.0.2\nas = external\n", []string{
+			`1.conf:5: [bgp_peer:leaf] address = "192.0.2": must be an IPv4 or IPv6 address, or empty`}},
+		{"a hold that is none", leaf + "keepalive = 30\nhold = soon\n", []string{
+			`1.conf:8: [bgp_peer:leaf] hold = "soon": must be a whole number of seconds from 3 to 65535, or empty`}},
+		{"a router id that is none", leaf + "[bgp]\nrouter_id = leaf\n", []string{
+			`1.conf:7: [bgp]: the group was opened before, at line 1; both parts count`,
+			`1.conf:8: [bgp] router_id = "leaf": must be an IPv4 address, or empty`}},
 		{"both", leaf + "interface = eth1\n", []string{
 			`1.conf:7: [bgp_peer:leaf] interface = "eth1": the neighbour has an address, too (1.conf:5); keep one of the two`}},
 		{"AS", leaf + "as = both\n", []string{
-			`1.conf:7: [bgp_peer:leaf] as = "both": must be an AS number from 1 to 4294967295, or as 1.10, internal or external`,
-			`1.conf:7: [bgp_peer:leaf] as = "both": the neighbour's AS is not said; set as to its number, to internal (64999, as this node) or to external`}},
+			`1.conf:7: [bgp_peer:leaf] as = "both": must be an AS number from 1 to 4294967295, or as 1.10, internal or external`}},
 		{"one address twice", leaf + "[bgp_peer:other]\naddress = 192.0.2.1\nas = 1\n", []string{
 			`1.conf:8: [bgp_peer:other] address = "192.0.2.1": is the neighbour [bgp_peer:leaf], too (1.conf:5); one of the two groups is too many`}},
 		{"one interface twice", unnumbered + "[bgp_peer:other]\ninterface = eth1\nas = 1\n", []string{

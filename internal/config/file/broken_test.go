@@ -92,7 +92,7 @@ func TestBrokenFiles(t *testing.T) {
 			`1.conf:2: [DEFAULT] bgp_vrf = "$bgp_nic": $bgp_nic refers to itself`,
 			`1.conf:3: [DEFAULT] bgp_nic = "${bgp_vrf}": $bgp_nic refers to itself`}},
 		{"comment after a value", "[DEFAULT]\nbgp_AS = 1 # ours\n", []string{
-			`1.conf:2: [DEFAULT] bgp_AS = "1 # ours": must be an AS number from 1 to 4294967295, or as 1.10`}},
+			`1.conf:2: [DEFAULT] bgp_AS = "1 # ours": must be an AS number from 1 to 4294967295, or as 1.10 (a comment needs a line of its own: behind a value it belongs to that)`}},
 		{"all at once", "[DEFAULT]\nbgp_AS = x\nbgp_nic\n[ovn\n[agent]\n  x\n[paths]\nlock_file = agent.lock\n", []string{
 			`1.conf:2: [DEFAULT] bgp_AS = "x": must be an AS number from 1 to 4294967295, or as 1.10`,
 			`1.conf:3: "bgp_nic": no "=" after the option's name`,

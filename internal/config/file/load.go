@@ -51,7 +51,7 @@ func (r Result) Usable() error { return slices.Concat(r.Unbuilt, r.Missing).orNi
 // Load reads the sources in order. Its error is a Problems: every mistake of every file. Under strict, warnings
 // are mistakes too.
 func Load(sources []Source, strict bool) (Result, error) {
-	var l loader
+	l := newLoader()
 	for _, source := range sources {
 		for _, path := range l.paths(source) {
 			l.file(path, source.Pipe)
@@ -69,7 +69,10 @@ type loader struct {
 	warnings Problems
 	unbuilt  Problems
 	stored   []stored
+	misread  map[spelling]bool // options whose value is none, under all their names: told of once
 }
+
+func newLoader() *loader { return &loader{misread: map[spelling]bool{}} }
 
 func (l *loader) paths(source Source) []string {
 	if !source.Dir {
@@ -237,11 +240,17 @@ func (l *loader) set(s *config.Settings, o option, in interpolation) {
 	}
 	option := spelling{e.group, e.name}.String()
 	problem := Problem{File: e.File, Line: e.Line, Option: option, Value: e.value}
+	misread := func() {
+		l.problems = append(l.problems, problem)
+		for _, name := range append([]spelling{o.spelling()}, o.AlsoIn...) {
+			l.misread[name] = true
+		}
+	}
 	value, err := in.expand(e.value, e.group)
 	raw, _ := in.expand(e.raw, e.group)
 	if err != nil {
 		problem.Text = err.Error()
-		l.problems = append(l.problems, problem)
+		misread()
 		return
 	}
 	if same, ok := o.Same[strings.TrimSpace(value)]; ok {
@@ -251,7 +260,7 @@ func (l *loader) set(s *config.Settings, o option, in interpolation) {
 	if o.list {
 		if items, err = splitList(raw, o.commas); err != nil {
 			problem.Value, problem.Text = raw, err.Error()+"; must be "+o.allowed
-			l.problems = append(l.problems, problem)
+			misread()
 			return
 		}
 	}
@@ -265,7 +274,10 @@ func (l *loader) set(s *config.Settings, o option, in interpolation) {
 		if value == "" {
 			problem.Text = "is empty; " + problem.Text
 		}
-		l.problems = append(l.problems, problem)
+		if strings.Contains(value, " #") || strings.Contains(value, " ;") {
+			problem.Text += " (a comment needs a line of its own: behind a value it belongs to that)"
+		}
+		misread()
 		return
 	}
 	l.stored = append(l.stored, stored{option: o.spelling(), place: e.place, as: spelling{e.group, e.name}, value: e.value,

@@ -47,7 +47,7 @@ func defaultTLS() config.TLS {
 
 // load reads texts as the files 1.conf, 2.conf, …
 func load(strict bool, texts ...string) (Result, error) {
-	var l loader
+	l := newLoader()
 	for i, text := range texts {
 		l.text(decimal(i+1)+".conf", text)
 	}

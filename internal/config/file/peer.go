@@ -63,6 +63,8 @@ func (c peerCheck) place(node *config.Node, b *speech, taken map[string]string) 
 	case p.Address.IsValid():
 		where = p.Address.String()
 		c.address(b)
+	case p.Interface == "" && (c.misread[spelling{c.group, "address"}] || c.misread[spelling{c.group, "interface"}]):
+		return
 	case p.Interface == "":
 		c.problems = append(c.problems, c.ofGroup(c.group, "the neighbour has no address and no interface; set one of the two"))
 		return

@@ -89,9 +89,12 @@ func lastOf(entries []entry, s spelling) *entry {
 }
 
 // wrong reports an option whose value does not fit to others: at its last line or, when it is not written, at the
-// group's.
+// group's. Of a value that is none nothing more is said.
 func (l *loader) wrong(groupName, option, text string) {
 	s := spelling{groupName, option}
+	if l.misread[s] {
+		return
+	}
 	if e, ok := l.last(s); ok {
 		l.problems = append(l.problems, Problem{File: e.File, Line: e.Line, Option: s.String(), Value: e.value, Text: text})
 		return
