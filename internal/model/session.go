@@ -21,7 +21,7 @@ type Session struct {
 	BFDDowns uint64 `json:"bfdDowns,omitempty"`
 	// Warning is what is not as it should be: more prefixes than expected, or why the speaker closed the session itself.
 	Warning string `json:"warning,omitempty"`
-	// LastError is why the session is down, as far as the speaker knows; "" while it is up.
+	// LastError is why the session is down, as far as the speaker knows, in its own words; "" while it is up.
 	LastError string `json:"lastError,omitempty"`
 }
 

@@ -1,6 +1,7 @@
 package bgpd
 
 import (
+	"encoding/json"
 	"net/netip"
 	"slices"
 	"strings"
@@ -53,6 +54,26 @@ func sessions(summary map[string]familySummary) []model.Session {
 	}
 	slices.SortFunc(list, func(a, b model.Session) int { return strings.Compare(a.Name, b.Name) })
 	return list
+}
+
+// neighbor is one member of "show bgp neighbors json", whose other members are no neighbours.
+type neighbor struct {
+	LastReset    string `json:"lastResetDueTo"`
+	Notification string `json:"lastNotificationReason"` // which the session ended with, whoever sent it
+}
+
+// tellWhyDown gives those that are down their last error, in FRR's words.
+func tellWhyDown(list []model.Session, all map[string]json.RawMessage) {
+	for i := range list {
+		var n neighbor
+		if !list[i].Down() || json.Unmarshal(all[list[i].Name], &n) != nil {
+			continue
+		}
+		list[i].LastError = n.LastReset
+		if n.Notification != "" {
+			list[i].LastError += ": " + n.Notification
+		}
+	}
 }
 
 // summaryKey returns "ipv4Unicast".

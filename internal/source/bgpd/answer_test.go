@@ -46,6 +46,22 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+func TestWhyDown(t *testing.T) {
+	list := []model.Session{{Name: "192.0.2.9", State: "active"}, {Name: "eth1", State: "established"}, {Name: "eth2", State: "idle"},
+		{Name: "eth3", State: model.SessionShut}, {Name: "eth4", State: "connect"}}
+	tellWhyDown(list, decode[map[string]json.RawMessage](t, `{"vrfId": 0,
+"192.0.2.9": {"lastResetDueTo": "BGP Notification send", "lastNotificationReason": "OPEN Message Error/Bad Peer AS"},
+"eth1": {"lastResetDueTo": "Interface down"}, "eth2": {"lastResetDueTo": "Waiting for NHT"}, "eth3": {"lastResetDueTo": "Admin. shutdown"}}`))
+	var got []string
+	for _, s := range list {
+		got = append(got, s.LastError)
+	}
+	want := []string{"BGP Notification send: OPEN Message Error/Bad Peer AS", "", "Waiting for NHT", "", ""}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
 func TestLearned(t *testing.T) {
 	const best, other = `"bestpath": {"overall": true}, "multipath": true`, `"multipath": true`
 	path := func(attributes, peer, hops string) string {

@@ -5,6 +5,7 @@ package bgpd
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -27,7 +28,7 @@ const (
 	enough = 2 * time.Second
 )
 
-// Source asks a bgpd and its zebra: at most five questions, each with an answer as long as there are neighbours or next
+// Source asks a bgpd and its zebra: at most six questions, each with an answer as long as there are neighbours or next
 // hops. A full table costs no more. Its methods may be called from several goroutines.
 type Source struct {
 	bgpd, zebra *vty.Client
@@ -70,6 +71,13 @@ func (s *Source) look(ctx context.Context) (model.Learning, error) {
 		return model.Learning{}, fmt.Errorf("ask FRR for its neighbours: %w", err)
 	}
 	l := model.Learning{RIB: model.RIB{Known: true}, Neighbors: sessions(summary)}
+	if slices.ContainsFunc(l.Neighbors, model.Session.Down) {
+		var all map[string]json.RawMessage
+		if err := ask(ctx, s.bgpd, "show bgp neighbors json", &all); err != nil {
+			return model.Learning{}, fmt.Errorf("ask FRR why a neighbour is down: %w", err)
+		}
+		tellWhyDown(l.Neighbors, all)
+	}
 	for _, family := range families() {
 		if !slices.ContainsFunc(l.Neighbors, func(n model.Session) bool { return n.Has(family) }) {
 			continue

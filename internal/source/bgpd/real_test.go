@@ -230,6 +230,31 @@ func TestNotInKernel(t *testing.T) {
 	}
 }
 
+// TestWhyDownReal: of a session that is down FRR's reason is told, of one that is up none.
+func TestWhyDownReal(t *testing.T) {
+	b := newBed(t, default4)
+	b.start()
+	b.says("0.0.0.0/0 by 10.0.1.1; in the kernel; 2 of 2 up, 1", "no ::/0; 1 of 1 up, 0")
+	if err := b.frr.Configure(t.Context(), "bgpd", "router bgp 64999\n neighbor 10.0.1.1 remote-as 65099\nexit\n"); err != nil {
+		t.Fatal(err)
+	}
+	err := fabric.Await(t.Context(), func() error {
+		s := New(b.node.Dir)
+		defer s.Close()
+		l, err := s.Snapshot(t.Context())
+		if err != nil || len(l.Neighbors) != 2 {
+			return fmt.Errorf("%+v, %w", l.Neighbors, err)
+		}
+		if one, two := l.Neighbors[0].LastError, l.Neighbors[1].LastError; !strings.HasSuffix(one, ": OPEN Message Error/Bad Peer AS") || two != "" {
+			return fmt.Errorf("%q and %q, want the wrong AS, and nothing", one, two)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, b.frr.Log())
+	}
+}
+
 // TestUnknown: an FRR that does not answer has not learned nothing, and one without BGP has.
 func TestUnknown(t *testing.T) {
 	b := newBed(t, default4)
