@@ -62,6 +62,13 @@ func (o *configOptions) agentOptions(stderr io.Writer) (agent.Options, error) {
 	return agent.Options{Load: load, Version: version, Log: log}, nil
 }
 
+// commandOptions are those of a command that does an agent's work once, where none runs.
+func (o *configOptions) commandOptions(stderr io.Writer) (agent.Options, error) {
+	options, err := o.agentOptions(stderr)
+	options.Progress = func(text string) { fmt.Fprintln(stderr, text) }
+	return options, err
+}
+
 func newLogger(w io.Writer, c config.Log) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -8,17 +9,21 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ovnbgp/internal/agent"
+	"ovnbgp/internal/api"
 	"ovnbgp/internal/explain"
 )
 
 func newExplainCommand() *cobra.Command {
 	var o askOptions
+	var conf configOptions
 	cmd := &cobra.Command{
 		Use:     "explain ADDRESS",
 		Short:   "Say why an address is, or is not, announced by this node",
 		GroupID: "operate",
 		Long: `Say why an address is, or is not, announced by this node, in order: is it known to OVN, is it wanted
-here, is what carries it built, is it announced. Where it belongs to another node, that node is named.
+here, is what carries it built, is it announced. Where it belongs to another node, that node is named. The running agent is
+asked; where none runs, the databases and the node are looked at here, read only.
 
 Exit codes: 0 announced here, 1 error, 2 not announced here.`,
 		Example: "  ovnbgp explain 203.0.113.9\n  ovnbgp explain 2001:db8::9 -o json",
@@ -31,7 +36,7 @@ Exit codes: 0 announced here, 1 error, 2 not announced here.`,
 			if strings.Contains(args[0], "%") {
 				fmt.Fprintf(cmd.ErrOrStderr(), "ovnbgp: the zone of %s is not looked at: OVN knows none\n", args[0])
 			}
-			answer, err := o.client().Explain(cmd.Context(), address.String())
+			answer, err := explainOf(cmd, o, conf, address)
 			if err != nil {
 				return err
 			}
@@ -46,7 +51,22 @@ Exit codes: 0 announced here, 1 error, 2 not announced here.`,
 		},
 	}
 	o.addFlags(cmd)
+	conf.addFlags(cmd)
 	return cmd
+}
+
+// explainOf asks the agent, or looks itself.
+func explainOf(cmd *cobra.Command, ask askOptions, conf configOptions, address netip.Addr) (explain.Answer, error) {
+	answer, err := ask.clientOf(&conf).Explain(cmd.Context(), address.String())
+	if !errors.Is(err, api.ErrNoAgent) {
+		return answer, err
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), "no agent runs on this node (none answers at "+ask.socket+"): looking here, read only")
+	options, err := conf.commandOptions(cmd.ErrOrStderr())
+	if err != nil {
+		return explain.Answer{}, err
+	}
+	return agent.Explain(cmd.Context(), options, address)
 }
 
 // parseAddress reads an address, or a host's prefix as BGP daemons and the status write it.

@@ -56,20 +56,16 @@ Exit codes: 0 nothing to do, 1 error, 2 steps pending.`,
 // planOf asks the agent, or runs the round itself.
 func planOf(cmd *cobra.Command, ask askOptions, conf configOptions, from string) (plan.Preview, error) {
 	if from == "" {
-		if !cmd.Flags().Changed("socket") {
-			ask.socket = conf.socket()
-		}
-		preview, err := ask.client().Plan(cmd.Context())
+		preview, err := ask.clientOf(&conf).Plan(cmd.Context())
 		if !errors.Is(err, api.ErrNoAgent) {
 			return preview, err
 		}
 		fmt.Fprintln(cmd.ErrOrStderr(), "no agent runs on this node (none answers at "+ask.socket+"): planning here, read only")
 	}
-	options, err := conf.agentOptions(cmd.ErrOrStderr())
+	options, err := conf.commandOptions(cmd.ErrOrStderr())
 	if err != nil {
 		return plan.Preview{}, err
 	}
-	options.Progress = func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), text) }
 	if from == "" {
 		return agent.Plan(cmd.Context(), options)
 	}

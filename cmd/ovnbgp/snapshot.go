@@ -40,7 +40,7 @@ Exit codes: 0 saved, 1 error.`,
 			return os.WriteFile(args[0], text.Bytes(), 0o600)
 		},
 	}
-	save.Flags().StringVar(&ask.socket, "socket", defaultSocket, "the agent's local socket")
+	ask.addSocketFlag(save)
 	cmd.AddCommand(save)
 	return cmd
 }

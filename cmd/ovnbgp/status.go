@@ -18,11 +18,23 @@ type askOptions struct {
 }
 
 func (o *askOptions) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.socket, "socket", defaultSocket, "the agent's local socket")
+	o.addSocketFlag(cmd)
 	addOutputFlag(cmd, &o.output)
 }
 
-func (o *askOptions) client() *api.Client { return api.NewClient(o.socket) }
+func (o *askOptions) addSocketFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.socket, "socket", "", "the agent's local socket (default: what the configuration says, else "+defaultSocket+")")
+}
+
+// client asks at the socket named, else at that of the configuration in its usual place.
+func (o *askOptions) client() *api.Client { return o.clientOf(&configOptions{}) }
+
+func (o *askOptions) clientOf(conf *configOptions) *api.Client {
+	if o.socket == "" {
+		o.socket = conf.socket()
+	}
+	return api.NewClient(o.socket)
+}
 
 const defaultSocket = "/run/ovnbgp/agent.sock"
 

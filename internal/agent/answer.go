@@ -3,13 +3,8 @@ package agent
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"net/netip"
 	"slices"
-	"time"
 
-	"ovnbgp/internal/desired"
-	"ovnbgp/internal/explain"
 	"ovnbgp/internal/plan"
 	"ovnbgp/internal/source/host"
 	"ovnbgp/internal/status"
@@ -68,76 +63,4 @@ func (a *Agent) Snapshot(ctx context.Context) (json.RawMessage, error) {
 		return nil, err
 	}
 	return json.Marshal(input.Input)
-}
-
-// explainLimit is how long the whole of a central database may take to be read for one question.
-const explainLimit = time.Minute
-
-// Explain says why an address is, or is not, announced here.
-func (a *Agent) Explain(ctx context.Context, address string) (explain.Answer, error) {
-	addr, err := netip.ParseAddr(address)
-	if err != nil {
-		return explain.Answer{}, fmt.Errorf("%q is not an IP address", address)
-	}
-	addr = addr.Unmap() // "::ffff:203.0.113.9" is how some tools write an IPv4 address
-	ctx, cancel := context.WithTimeout(ctx, explainLimit)
-	defer cancel()
-	input, err := a.node.source.Snapshot(ctx)
-	if err != nil {
-		return explain.Answer{}, fmt.Errorf("what OVN says cannot be told now: %w", err)
-	}
-	key := desired.Why(input.Input, input.Config, addr).Key
-	outcome, err := a.outcome(ctx, input, key)
-	if err != nil {
-		return explain.Answer{}, err
-	}
-	if input.OVN, err = a.node.knowing(ctx, input, addr); err != nil {
-		return explain.Answer{}, fmt.Errorf("the rest of the central database cannot be read now: %w", err)
-	}
-	return explain.Address(input.Input, input.Config, addr, outcome), nil
-}
-
-// outcome gathers how the objects of one announcement fare: what a round would still do for it is not in place.
-func (a *Agent) outcome(ctx context.Context, input roundInput, key string) (*explain.Status, error) {
-	preview, err := a.loop.Plan(ctx)
-	if err != nil {
-		return nil, err
-	}
-	report := a.loop.Status()
-	announced := slices.Contains(report.Announced, key)
-	outcome := &explain.Status{Announced: &announced}
-	if announced {
-		outcome.Fabric = a.node.fabric(ctx, key)
-	}
-	for _, s := range preview.Steps {
-		if s.Verb != plan.Delete && (s.Serves == nil || slices.Contains(s.Serves, key)) {
-			outcome.Objects = append(outcome.Objects, explain.Object{Text: s.Object, State: "not in place",
-				Error: troubleOf(report, s)})
-		}
-	}
-	if report.Held != nil {
-		for _, h := range report.Held.Keys {
-			if h.Key == key {
-				outcome.Held = h.Text
-			}
-		}
-	}
-	if len(outcome.Objects) > 0 {
-		return outcome, nil
-	}
-	state, _ := desired.Node(input.Input, input.Config)
-	for _, text := range state.Serving(key) {
-		outcome.Objects = append(outcome.Objects, explain.Object{Text: text, OK: true, State: "in place"})
-	}
-	return outcome, nil
-}
-
-// troubleOf finds the error of the last try of a planned step.
-func troubleOf(report status.Report, s plan.Planned) string {
-	for _, t := range report.Troubles {
-		if t.Subsystem == s.Subsystem && t.Object == s.Object {
-			return t.Err
-		}
-	}
-	return ""
 }

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -9,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -17,6 +15,7 @@ import (
 	"ovnbgp/internal/client/ovsdb"
 	"ovnbgp/internal/client/ovsdb/ovsdbtest"
 	"ovnbgp/internal/config/file"
+	"ovnbgp/internal/fake/fabric"
 )
 
 // isolated tells the test's process that it runs in a network namespace of its own.
@@ -46,7 +45,7 @@ type world struct {
 	config  string // the configuration's file
 	options Options
 	reloads chan os.Signal
-	log     *journal
+	log     *fabric.Buffer
 }
 
 // newWorld fills the databases as an empty cloud has them. frr is the directory of FRR's sockets, "" for no FRR.
@@ -59,7 +58,7 @@ func newWorld(t *testing.T, frr string) *world {
 	if frr == "" {
 		frr = filepath.Join(dir, "no-frr")
 	}
-	w := &world{dir: dir, config: filepath.Join(dir, "bgp-agent.conf"), reloads: make(chan os.Signal), log: &journal{},
+	w := &world{dir: dir, config: filepath.Join(dir, "bgp-agent.conf"), reloads: make(chan os.Signal), log: &fabric.Buffer{},
 		local: ovsdbtest.Start(t, ovsdbtest.VSwitchSchema), central: ovsdbtest.Start(t, ovsdbtest.NorthboundSchema)}
 	w.local.Transact(t, ovsdb.Insert("Open_vSwitch", "", ovsdb.Columns{
 		"external_ids": map[string]string{"system-id": "node1", "hostname": "node1"}}))
@@ -132,24 +131,6 @@ func (w *world) reload(t *testing.T) string {
 		return strings.Contains(said, "configuration read") || strings.Contains(said, "not accepted")
 	})
 	return w.log.String()[before:]
-}
-
-// journal is a log that can be read while it is written.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
 }
 
 // ip runs ip(8) in the test's namespace.

@@ -1,37 +1,22 @@
 package gobgp
 
 import (
-	"bytes"
 	"log/slog"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"ovnbgp/internal/client/speaker"
+	"ovnbgp/internal/fake/fabric"
 	fake "ovnbgp/internal/fake/frr"
 	"ovnbgp/internal/model"
 )
 
-// kept is a log that a test reads.
-type kept struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (k *kept) Write(b []byte) (int, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.text.Write(b)
-}
-
-// count is how many lines have all of these.
-func (k *kept) count(all ...string) (n int) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+// count is how many lines of a log have all of these.
+func count(log *fabric.Buffer, all ...string) (n int) {
 lines:
-	for line := range strings.Lines(k.text.String()) {
+	for line := range strings.Lines(log.String()) {
 		for _, one := range all {
 			if !strings.Contains(line, one) {
 				continue lines
@@ -46,7 +31,7 @@ lines:
 func TestRealDownSaysWhy(t *testing.T) {
 	leaf := numbered(t, "eth1", "100.64.1")
 	numbered(t, "eth2", "100.64.2", "neighbor 100.64.2.2 password secret")
-	log := &kept{}
+	log := &fabric.Buffer{}
 	s := &side{Applier: New(speaker.New(speaker.Options{Log: slog.New(slog.NewTextHandler(log, nil))}), "bgp-vrf"), t: t}
 	t.Cleanup(s.stop)
 	want := node(model.Peer{Name: "leaf", Address: netip.MustParseAddr("100.64.1.1"), AS: model.PeerAS{Kind: model.ASNumber, Number: 65009}},
@@ -70,11 +55,11 @@ func TestRealDownSaysWhy(t *testing.T) {
 	}
 	fake.Eventually(t, 20*time.Second, "another AS is named", says("leaf", "another AS than is configured"))
 	fake.Eventually(t, 20*time.Second, "and in the log", func() bool {
-		return log.count("level=WARN", "peer leaf", "does not come up", "another AS") == 1
+		return count(log, "level=WARN", "peer leaf", "does not come up", "another AS") == 1
 	})
 	fake.Eventually(t, 30*time.Second, "the password is named", says("locked", "password differs"))
 	fake.Eventually(t, 30*time.Second, "and in the log", func() bool {
-		return log.count("level=WARN", "peer locked", "does not come up", "password differs") == 1
+		return count(log, "level=WARN", "peer locked", "does not come up", "password differs") == 1
 	})
 	want.BGP.Peers[0].AS.Number = 65001
 	s.apply(want)
@@ -85,10 +70,10 @@ func TestRealDownSaysWhy(t *testing.T) {
 	fake.Eventually(t, 20*time.Second, "the shutdown is named", func() bool {
 		return !of("leaf").Up() && of("leaf").LastError != ""
 	})
-	if n := log.count("level=WARN", "BGP session down", "peer leaf", "administrative shutdown", "rack 7"); n != 1 {
+	if n := count(log, "level=WARN", "BGP session down", "peer leaf", "administrative shutdown", "rack 7"); n != 1 {
 		t.Errorf("%d lines of the shutdown", n)
 	}
 	if t.Failed() {
-		t.Log(log.text.String())
+		t.Log(log.String())
 	}
 }
