@@ -61,7 +61,7 @@ func explainOf(cmd *cobra.Command, ask askOptions, conf configOptions, address n
 	if !errors.Is(err, api.ErrNoAgent) {
 		return answer, err
 	}
-	fmt.Fprintln(cmd.ErrOrStderr(), "no agent runs on this node (none answers at "+ask.socket+"): looking here, read only")
+	ask.sayNone(cmd, "looking")
 	options, err := conf.commandOptions(cmd.ErrOrStderr())
 	if err != nil {
 		return explain.Answer{}, err

@@ -60,7 +60,7 @@ func planOf(cmd *cobra.Command, ask askOptions, conf configOptions, from string)
 		if !errors.Is(err, api.ErrNoAgent) {
 			return preview, err
 		}
-		fmt.Fprintln(cmd.ErrOrStderr(), "no agent runs on this node (none answers at "+ask.socket+"): planning here, read only")
+		ask.sayNone(cmd, "planning")
 	}
 	options, err := conf.commandOptions(cmd.ErrOrStderr())
 	if err != nil {

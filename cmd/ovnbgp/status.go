@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,11 @@ func (o *askOptions) clientOf(conf *configOptions) *api.Client {
 		o.socket = conf.socket()
 	}
 	return api.NewClient(o.socket)
+}
+
+// sayNone says that a command does itself what the agent would have been asked for.
+func (o *askOptions) sayNone(cmd *cobra.Command, doing string) {
+	fmt.Fprintf(cmd.ErrOrStderr(), "no agent runs on this node (none answers at %s): %s here, read only\n", o.socket, doing)
 }
 
 const defaultSocket = "/run/ovnbgp/agent.sock"

@@ -96,8 +96,14 @@ func peerReadings(sessions []model.Session) []metrics.Peer {
 	return list
 }
 
-// speakerText is the status's line about who speaks.
-func (n *node) speakerText() string { return fmt.Sprintf("%s (%s)", n.speaks, n.speaksWhy) }
+// speakerText is the status's line about who speaks and, where that is FRR, by whose configuration.
+func (n *node) speakerText() string {
+	mode := ""
+	if !n.embedded() {
+		mode = ", mode " + string(n.source.config.Load().BGP.Mode)
+	}
+	return fmt.Sprintf("%s%s (%s)", n.speaks, mode, n.speaksWhy)
+}
 
 // speakerParts remove what the speaker of this node told. FRR is told to forget it, also what an FRR that runs beside the
 // speaker built in has from before. That one has ended with its agent, and where graceful restart is agreed its neighbours
