@@ -23,6 +23,8 @@ func chooseSpeaker(s config.Settings) (config.Speaker, string) {
 		return asked, "configured"
 	}
 	switch {
+	case s.Node.BGP.Mode != config.ModeAssist: // it speaks of FRR, which may start later
+		return config.SpeakerFRR, "frr_mode is " + string(s.Node.BGP.Mode)
 	case hasFRR(s.Paths.FRRSockets):
 		return config.SpeakerFRR, "its sockets are in " + s.Paths.FRRSockets
 	case len(s.Node.BGP.Instance.Peers) > 0:

@@ -1,14 +1,44 @@
 package agent
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"ovnbgp/internal/config"
 	"ovnbgp/internal/metrics"
 	"ovnbgp/internal/model"
 )
+
+// TestChooseSpeaker: who speaks is asked of the configuration first, then of the node. A node that observes FRR never speaks itself.
+func TestChooseSpeaker(t *testing.T) {
+	without, with := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(with, "bgpd.vty"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	peers := []model.Peer{{Name: "leaf"}}
+	for name, c := range map[string]struct {
+		bgp     config.BGP
+		sockets string
+		want    config.Speaker
+	}{
+		"as it says":         {config.BGP{Speaker: config.SpeakerEmbedded, Mode: config.ModeAssist}, with, config.SpeakerEmbedded},
+		"FRR is there":       {config.BGP{Speaker: config.SpeakerAuto, Mode: config.ModeAssist, Instance: model.BGP{Peers: peers}}, with, config.SpeakerFRR},
+		"neighbours, no FRR": {config.BGP{Speaker: config.SpeakerAuto, Mode: config.ModeAssist, Instance: model.BGP{Peers: peers}}, without, config.SpeakerEmbedded},
+		"no neighbours":      {config.BGP{Speaker: config.SpeakerAuto, Mode: config.ModeAssist}, without, config.SpeakerFRR},
+		"observed":           {config.BGP{Speaker: config.SpeakerAuto, Mode: config.ModeObserve, Instance: model.BGP{Peers: peers}}, without, config.SpeakerFRR},
+		"managed":            {config.BGP{Speaker: config.SpeakerAuto, Mode: config.ModeManaged, Instance: model.BGP{Peers: peers}}, without, config.SpeakerFRR},
+	} {
+		s := config.Settings{Node: config.Node{BGP: c.bgp}}
+		s.Paths.FRRSockets = c.sockets
+		if got, why := chooseSpeaker(s); got != c.want {
+			t.Errorf("%s: %s (%s), want %s", name, got, why, c.want)
+		}
+	}
+}
 
 // TestPeerReadings: a neighbour that was not found yet is one that is down, and not one of which nothing is told.
 func TestPeerReadings(t *testing.T) {

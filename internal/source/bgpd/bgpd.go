@@ -73,10 +73,9 @@ func (s *Source) look(ctx context.Context) (model.Learning, error) {
 	l := model.Learning{RIB: model.RIB{Known: true}, Neighbors: sessions(summary)}
 	if slices.ContainsFunc(l.Neighbors, model.Session.Down) {
 		var all map[string]json.RawMessage
-		if err := ask(ctx, s.bgpd, "show bgp neighbors json", &all); err != nil {
-			return model.Learning{}, fmt.Errorf("ask FRR why a neighbour is down: %w", err)
+		if ask(ctx, s.bgpd, "show bgp neighbors json", &all) == nil { // what is known already is worth something without it
+			tellWhyDown(l.Neighbors, all)
 		}
-		tellWhyDown(l.Neighbors, all)
 	}
 	for _, family := range families() {
 		if !slices.ContainsFunc(l.Neighbors, func(n model.Session) bool { return n.Has(family) }) {
