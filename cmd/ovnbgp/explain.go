@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -25,7 +24,7 @@ func newExplainCommand() *cobra.Command {
 here, is what carries it built, is it announced. Where it belongs to another node, that node is named. The running agent is
 asked; where none runs, the databases and the node are looked at here, read only.
 
-Exit codes: 0 announced here, 1 error, 2 not announced here.`,
+Exit codes: 0 announced here, 1 error, 2 not announced here, or not known.`,
 		Example: "  ovnbgp explain 203.0.113.9\n  ovnbgp explain 2001:db8::9 -o json",
 		Args:    oneArgument("address", "203.0.113.9"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -57,16 +56,9 @@ Exit codes: 0 announced here, 1 error, 2 not announced here.`,
 
 // explainOf asks the agent, or looks itself.
 func explainOf(cmd *cobra.Command, ask askOptions, conf configOptions, address netip.Addr) (explain.Answer, error) {
-	answer, err := ask.clientOf(&conf).Explain(cmd.Context(), address.String())
-	if !errors.Is(err, api.ErrNoAgent) {
-		return answer, err
-	}
-	ask.sayNone(cmd, "looking")
-	options, err := conf.commandOptions(cmd.ErrOrStderr())
-	if err != nil {
-		return explain.Answer{}, err
-	}
-	return agent.Explain(cmd.Context(), options, address)
+	ctx := cmd.Context()
+	return orLook(cmd, &ask, &conf, func(c *api.Client) (explain.Answer, error) { return c.Explain(ctx, address.String()) },
+		func(o agent.Options) (explain.Answer, error) { return agent.Explain(ctx, o, address) })
 }
 
 // parseAddress reads an address, or a host's prefix as BGP daemons and the status write it.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
@@ -55,19 +54,14 @@ Exit codes: 0 nothing to do, 1 error, 2 steps pending.`,
 
 // planOf asks the agent, or runs the round itself.
 func planOf(cmd *cobra.Command, ask askOptions, conf configOptions, from string) (plan.Preview, error) {
+	ctx := cmd.Context()
 	if from == "" {
-		preview, err := ask.clientOf(&conf).Plan(cmd.Context())
-		if !errors.Is(err, api.ErrNoAgent) {
-			return preview, err
-		}
-		ask.sayNone(cmd, "planning")
+		return orLook(cmd, &ask, &conf, func(c *api.Client) (plan.Preview, error) { return c.Plan(ctx) },
+			func(o agent.Options) (plan.Preview, error) { return agent.Plan(ctx, o) })
 	}
 	options, err := conf.commandOptions(cmd.ErrOrStderr())
 	if err != nil {
 		return plan.Preview{}, err
-	}
-	if from == "" {
-		return agent.Plan(cmd.Context(), options)
 	}
 	text, err := readSnapshot(cmd.Context(), from)
 	if err != nil {

@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ovnbgp/internal/agent"
 	"ovnbgp/internal/api"
+	"ovnbgp/internal/config/file"
 	"ovnbgp/internal/status"
 )
 
@@ -37,9 +39,29 @@ func (o *askOptions) clientOf(conf *configOptions) *api.Client {
 	return api.NewClient(o.socket)
 }
 
-// sayNone says that a command does itself what the agent would have been asked for.
-func (o *askOptions) sayNone(cmd *cobra.Command, doing string) {
-	fmt.Fprintf(cmd.ErrOrStderr(), "no agent runs on this node (none answers at %s): %s here, read only\n", o.socket, doing)
+// orLook asks the agent and, where none answers, has the command look itself. An agent answers by its own configuration,
+// which is told when another is named.
+func orLook[T any](cmd *cobra.Command, ask *askOptions, conf *configOptions, request func(*api.Client) (T, error),
+	look func(agent.Options) (T, error)) (T, error) {
+	var none T
+	if len(conf.sources) > 0 {
+		if _, err := file.Load(conf.sources, false); err != nil {
+			return none, err
+		}
+	}
+	answer, err := request(ask.clientOf(conf))
+	if !errors.Is(err, api.ErrNoAgent) {
+		if err == nil && len(conf.sources) > 0 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "the agent at %s answers, by its own configuration\n", ask.socket)
+		}
+		return answer, err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "no agent answers at %s: looking here, read only\n", ask.socket)
+	options, err := conf.commandOptions(cmd.ErrOrStderr())
+	if err != nil {
+		return none, err
+	}
+	return look(options)
 }
 
 const defaultSocket = "/run/ovnbgp/agent.sock"

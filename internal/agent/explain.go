@@ -25,15 +25,15 @@ func (a *Agent) Explain(ctx context.Context, address string) (explain.Answer, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, explainLimit)
 	defer cancel()
-	return a.node.explain(ctx, addr, func(ctx context.Context) (round, error) {
+	return a.node.explain(ctx, addr, func(ctx context.Context) (foreseen, error) {
 		preview, err := a.loop.Plan(ctx)
 		report := a.loop.Status()
-		return round{preview.Steps, &report}, err
+		return foreseen{preview, &report}, err
 	})
 }
 
-// Explain answers where no agent runs, read only. Announced is then what a round would find nothing left to do for; what the
-// guard holds, and how a step failed, only an agent knows.
+// Explain answers where no agent runs, read only. Announced is then what an agent left for FRR to announce; what the guard
+// holds, and how a step failed, only an agent knows.
 func Explain(ctx context.Context, o Options, address netip.Addr) (explain.Answer, error) {
 	settings, err := load(o)
 	if err != nil {
@@ -44,22 +44,22 @@ func Explain(ctx context.Context, o Options, address netip.Addr) (explain.Answer
 		if err := n.waitInSync(ctx, o.Progress); err != nil {
 			return err
 		}
-		answer, err = n.explain(ctx, address, func(ctx context.Context) (round, error) {
+		answer, err = n.explain(ctx, address, func(ctx context.Context) (foreseen, error) {
 			preview, err := n.planOnce(ctx, settings, o)
-			return round{steps: preview.Steps}, err
+			return foreseen{Preview: preview}, err
 		})
 		return err
 	})
 	return answer, err
 }
 
-// round is what a round would do now, and what an agent knows of those before: nil where none runs.
-type round struct {
-	steps  []plan.Planned
+// foreseen is what a round would do now, and what an agent knows of those before: nil where none runs.
+type foreseen struct {
+	plan.Preview
 	report *status.Report
 }
 
-func (n *node) explain(ctx context.Context, addr netip.Addr, ask func(context.Context) (round, error)) (explain.Answer, error) {
+func (n *node) explain(ctx context.Context, addr netip.Addr, ask func(context.Context) (foreseen, error)) (explain.Answer, error) {
 	addr = addr.Unmap() // "::ffff:203.0.113.9" is how some tools write an IPv4 address
 	input, err := n.source.Snapshot(ctx)
 	if err != nil {
@@ -77,22 +77,21 @@ func (n *node) explain(ctx context.Context, addr netip.Addr, ask func(context.Co
 }
 
 // outcome gathers how the objects of one announcement fare: what a round would still do for it is not in place.
-func (n *node) outcome(ctx context.Context, input roundInput, d model.Decision, now round) *explain.Status {
-	outcome := &explain.Status{}
-	for _, s := range now.steps {
+func (n *node) outcome(ctx context.Context, input roundInput, d model.Decision, now foreseen) *explain.Status {
+	outcome := &explain.Status{Unread: now.Unread}
+	for _, s := range now.Steps {
 		if s.Verb != plan.Delete && (s.Serves == nil || slices.Contains(s.Serves, d.Key)) {
 			outcome.Objects = append(outcome.Objects, explain.Object{Text: s.Object, State: "not in place", Error: now.troubleOf(s)})
 		}
 	}
-	announced := d.Verdict == model.Announced && len(outcome.Objects) == 0
-	if now.report != nil {
-		announced, outcome.Held = slices.Contains(now.report.Announced, d.Key), now.held(d.Key)
+	if told, err := n.told(ctx, now); err == nil {
+		announced := slices.Contains(told, d.Key)
+		outcome.Announced, outcome.Held = &announced, now.held(d.Key)
+		if announced {
+			outcome.Fabric = n.fabric(ctx, d.Key)
+		}
 	}
-	outcome.Announced = &announced
-	if announced {
-		outcome.Fabric = n.fabric(ctx, d.Key)
-	}
-	if len(outcome.Objects) > 0 {
+	if len(outcome.Objects) > 0 || len(now.Unread) > 0 {
 		return outcome
 	}
 	state, _ := desired.Node(input.Input, input.Config)
@@ -102,8 +101,19 @@ func (n *node) outcome(ctx context.Context, input roundInput, d model.Decision, 
 	return outcome
 }
 
+// told are the keys that the world is told: as the agent says or, where none runs, what one left for FRR to announce.
+func (n *node) told(ctx context.Context, now foreseen) ([]string, error) {
+	switch {
+	case now.report != nil:
+		return now.report.Announced, nil
+	case n.embedded():
+		return nil, nil // who spoke has ended
+	}
+	return n.addresses.Announced(ctx)
+}
+
 // troubleOf finds the error of the last try of a planned step.
-func (r round) troubleOf(s plan.Planned) string {
+func (r foreseen) troubleOf(s plan.Planned) string {
 	if r.report == nil {
 		return ""
 	}
@@ -116,8 +126,8 @@ func (r round) troubleOf(s plan.Planned) string {
 }
 
 // held says why the guard keeps an announcement; "" when it does not.
-func (r round) held(key string) string {
-	if r.report.Held != nil {
+func (r foreseen) held(key string) string {
+	if r.report != nil && r.report.Held != nil {
 		for _, h := range r.report.Held.Keys {
 			if h.Key == key {
 				return h.Text

@@ -57,10 +57,12 @@ type Object struct {
 	Error string `json:"error,omitempty"` // why not
 }
 
-// Status is what a running agent knows of one announcement.
+// Status is how one announcement fares on the node, as an agent knows it or as a look at the node tells.
 type Status struct {
 	// Objects are those that serve the address.
 	Objects []Object
+	// Unread names the subsystems that could not be read: whether all is in place is then not known.
+	Unread []string
 	// Announced tells whether the world is told of it now; nil when that could not be read.
 	Announced *bool
 	// Held is set when the guard keeps the announcement though it is not wanted any more: the reason.
@@ -128,9 +130,6 @@ func built(d model.Decision, s *Status) Check {
 	case s == nil:
 		c.Result, c.Text = Unknown, "the agent was not asked"
 		return c
-	case len(s.Objects) == 0:
-		c.Result, c.Text = Unknown, "the agent has said nothing of it yet"
-		return c
 	}
 	for _, o := range s.Objects {
 		if !o.OK {
@@ -138,7 +137,14 @@ func built(d model.Decision, s *Status) Check {
 			return c
 		}
 	}
-	c.Result, c.Text = Yes, fmt.Sprintf("%d objects in place", len(s.Objects))
+	switch {
+	case len(s.Unread) > 0:
+		c.Result, c.Text = Unknown, "cannot be read now: "+strings.Join(s.Unread, ", ")
+	case len(s.Objects) == 0:
+		c.Result, c.Text = Unknown, "nothing is known of what serves it"
+	default:
+		c.Result, c.Text = Yes, fmt.Sprintf("%d objects in place", len(s.Objects))
+	}
 	return c
 }
 
@@ -172,7 +178,7 @@ func announced(d model.Decision, s *Status) Check {
 			c.Text += ", to " + strings.Join(s.Fabric.Told, ", ")
 		}
 	default:
-		c.Result, c.Text = No, "by this agent" // FRR's own configuration may have it too
+		c.Result, c.Text = No, "by this node's agent" // FRR's own configuration may have it too
 	}
 	return c
 }

@@ -86,17 +86,25 @@ func TestAddress(t *testing.T) {
   known      yes       Logical_Switch_Port u3 (port vm1)
   wanted     yes       port vm1 is up here, on provider network public (br-ex)
   built      no        route 203.0.113.11/32 dev br-ex table 17900: failed: no such device
-  announced  no        by this agent
+  announced  no        by this node's agent
   why                  not built: route 203.0.113.11/32 dev br-ex table 17900: failed: no such device
   node                 node1
   object     in place  rule to 203.0.113.11/32 lookup 17900
   object     failed    route 203.0.113.11/32 dev br-ex table 17900
 `},
+		{"a part that cannot be read", "203.0.113.11", &Status{Unread: []string{"ovs"}, Announced: &yes}, `203.0.113.11
+  known      yes      Logical_Switch_Port u3 (port vm1)
+  wanted     yes      port vm1 is up here, on provider network public (br-ex)
+  built      unknown  cannot be read now: ovs
+  announced  yes      bgp-vrf 203.0.113.11/32
+  why                 port vm1 is up here, on provider network public (br-ex)
+  node                node1
+`},
 		{"elsewhere", "203.0.113.12", &Status{Announced: &no}, `203.0.113.12
   known      yes  Logical_Switch_Port u4 (port vm2)
   wanted     no   port vm2 is on node2: not this node's
   built      -    
-  announced  no   by this agent
+  announced  no   by this node's agent
   why             port vm2 is on node2
   node            node2
 `},

@@ -19,6 +19,8 @@ type Preview struct {
 	Steps []Planned `json:"steps"`
 	// Problems say what could not be read and which steps are therefore not planned, or are held back.
 	Problems []string `json:"problems,omitempty"`
+	// Unread names the subsystems among the problems: that no step is planned there says nothing.
+	Unread []string `json:"unread,omitempty"`
 }
 
 // Write prints one line a step, its subsystem before it and the reason behind it, then the problems.

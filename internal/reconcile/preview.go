@@ -49,7 +49,8 @@ func (l *Loop[I, S]) preview(ctx context.Context) (plan.Preview, error) {
 	}
 	todo = append(todo, r.foreseeClears()...)
 	todo = append(todo, r.databaseStep(r.verdict)...)
-	return plan.Preview{Steps: r.planned(todo), Problems: r.problems(r.guard.report())}, ctx.Err()
+	problems, unread := r.problems(r.guard.report())
+	return plan.Preview{Steps: r.planned(todo), Problems: problems, Unread: unread}, ctx.Err()
 }
 
 // foreseeClears lists the carriers that could be deleted after the withdrawals have worked.
@@ -74,21 +75,21 @@ func (r *round[I, S]) planned(tasks []task) []plan.Planned {
 	return list
 }
 
-// problems words what a preview leaves out.
-func (r *round[I, S]) problems(held *status.Held) []string {
-	var list []string
-	for _, a := range r.opts.Carriers {
-		if err := r.unread[a.Name()]; err != nil {
-			list = append(list, problem(a.Name(), err))
+// problems words what a preview leaves out, and names the subsystems that could not be read.
+func (r *round[I, S]) problems(held *status.Held) (list, unread []string) {
+	add := func(subsystem string, err error) {
+		if err != nil {
+			list, unread = append(list, problem(subsystem, err)), append(unread, subsystem)
 		}
 	}
+	for _, a := range r.opts.Carriers {
+		add(a.Name(), r.unread[a.Name()])
+	}
 	for i, a := range r.opts.Announcers {
-		if err := r.told[i].problem(); err != nil {
-			list = append(list, problem(a.Name(), err))
-		}
+		add(a.Name(), r.told[i].problem())
 	}
 	if held != nil {
 		list = append(list, fmt.Sprintf("%s; to let them go: %s", status.HeldText(held), held.Accept))
 	}
-	return list
+	return list, unread
 }

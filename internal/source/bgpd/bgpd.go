@@ -59,8 +59,8 @@ func (s *Source) Snapshot(ctx context.Context) (model.Learning, error) {
 	defer cancel()
 	s.last, s.err = s.look(limited)
 	s.at = time.Now()
-	if ctx.Err() != nil {
-		s.at = time.Time{} // who asked has gone, which says nothing of FRR
+	if errors.Is(ctx.Err(), context.Canceled) {
+		s.at = time.Time{} // who asked has gone, which says nothing of FRR; whose time is up has learned that FRR hangs
 	}
 	return s.last, s.err
 }
