@@ -39,13 +39,7 @@ func Cleanup(ctx context.Context, o Options, how CleanupOptions) ([]plan.Planned
 	}
 	var done []plan.Planned
 	err = withNode(ctx, settings, o, func(ctx context.Context, n *node) error {
-		if o.Progress != nil {
-			quiet := time.AfterFunc(silence, func() {
-				o.Progress(fmt.Sprintf("waiting for the local switch, for %s at most", patience))
-			})
-			defer quiet.Stop()
-		}
-		local, err := n.ovn.WaitLocal(ctx)
+		local, err := n.waitLocal(ctx, o.Progress)
 		if err != nil {
 			return fmt.Errorf("%w; see that it runs and that ovsdb_connection names it", err)
 		}
@@ -53,6 +47,19 @@ func Cleanup(ctx context.Context, o Options, how CleanupOptions) ([]plan.Planned
 		return err
 	})
 	return done, err
+}
+
+// waitLocal waits until the local switch has been read, and tells what it waits for when that takes long.
+func (n *node) waitLocal(ctx context.Context, progress func(string)) (ovn.Local, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	quiet := time.AfterFunc(silence, func() {
+		if progress != nil {
+			progress(fmt.Sprintf("waiting for the local switch, for %s at most", patience))
+		}
+	})
+	defer quiet.Stop()
+	return n.ovn.WaitLocal(ctx)
 }
 
 // cleanup removes, looks again, and then has the switch forget the database. Which bridges are ours to look at says the

@@ -39,6 +39,8 @@ func Explain(ctx context.Context, o Options, address netip.Addr) (explain.Answer
 	if err != nil {
 		return explain.Answer{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience+explainLimit)
+	defer cancel()
 	var answer explain.Answer
 	err = withNode(ctx, settings, o, func(ctx context.Context, n *node) error {
 		if err := n.waitInSync(ctx, o.Progress); err != nil {

@@ -71,7 +71,7 @@ func withNode(ctx context.Context, s config.Settings, o Options, use func(contex
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan struct{})
 	go func() {
@@ -86,6 +86,8 @@ func withNode(ctx context.Context, s config.Settings, o Options, use func(contex
 
 // waitInSync waits until the databases have been read, and tells what it waits for when that takes long.
 func (n *node) waitInSync(ctx context.Context, progress func(string)) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	quiet := time.NewTimer(silence)
 	defer quiet.Stop()
 	for {
